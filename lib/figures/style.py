@@ -1,0 +1,58 @@
+"""One look for every figure: font, sizes, and palettes that survive colour-blindness and greyscale."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+from cycler import cycler
+
+# Okabe & Ito (2008), ordered so that neighbours differ in lightness too and stay apart in greyscale.
+BLUE, ORANGE, SKY, GREEN, VERMILION, PURPLE = "#0072B2", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7"
+INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
+PALETTE = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY]
+LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5))]
+HATCHES = ["", "////", "....", "xxxx", "\\\\\\\\", "++"]
+MARKERS = ["o", "s", "^", "D", "v", "P"]
+
+TREATMENT_COLOURS = {"DEB-TACE": BLUE, "Y90": ORANGE, "ablation": GREEN}
+# best to worst, dark to light to dark: ordered in lightness, so that greyscale keeps the order
+CATEGORY_COLOURS = {"CR": "#08519C", "PR": "#6BAED6", "SD": "#D9D9D9", "PD": "#B2430C", "NE": "#FFFFFF"}
+
+FULL_WIDTH_IN = 6.8
+DISPLAY_DPI = 144
+PRINT_DPI = 300
+
+
+def use_style() -> None:
+    """Set matplotlib's defaults to the house style (DejaVu Sans, 9 pt, no top or right spine)."""
+    mpl.rcParams.update({
+        "font.family": "DejaVu Sans", "font.size": 9.0, "axes.titlesize": 10.0, "axes.labelsize": 9.0,
+        "axes.titleweight": "bold", "axes.titlelocation": "left",
+        "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "legend.fontsize": 8.5, "legend.frameon": False,
+        "axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
+        "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8, "axes.axisbelow": True,
+        "axes.prop_cycle": cycler(color=PALETTE), "lines.linewidth": 1.6,
+        "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
+        "figure.figsize": (FULL_WIDTH_IN, 4.2), "figure.dpi": 100, "figure.constrained_layout.use": True,
+        "svg.hashsalt": "leiomyosarcoma-liver-study", "svg.fonttype": "none", "pdf.fonttype": 42,
+        "figure.max_open_warning": 0,
+    })
+
+
+def colour_for(groups) -> dict[str, str]:
+    """A colour for each group: the fixed one for the study's treatments, the palette's next for others.
+
+    Parameters
+    ----------
+    groups : iterable of str
+        Group labels in the order shown.
+
+    Returns
+    -------
+    dict
+        Label -> hex colour; more groups than colours start the palette again.
+    """
+    groups = list(dict.fromkeys(groups))
+    fixed = {group: TREATMENT_COLOURS[group] for group in groups if group in TREATMENT_COLOURS}
+    free = [colour for colour in PALETTE if colour not in fixed.values()] or PALETTE
+    others = [group for group in groups if group not in fixed]
+    return fixed | {group: free[i % len(free)] for i, group in enumerate(others)}

@@ -1,0 +1,356 @@
+"""What a chapter says and hands on: computed sentences, numbered figures and tables, recorded quantities."""
+
+from __future__ import annotations
+
+import html as _html
+import io
+import json
+import math
+import os
+from pathlib import Path
+
+from lib import published
+from lib.parameters import changed_from_paper, check_parameters
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_REACHED = "not reached"
+
+
+# -- text ----------------------------------------------------------------------------------------------
+
+def say(text: str) -> None:
+    """Show a computed sentence (Markdown) as output of the cell."""
+    _display({"text/markdown": text})
+
+
+def plain(text) -> str:
+    """Text from data made safe for Markdown and HTML: it shows as written and runs as nothing.
+
+    Parameters
+    ----------
+    text : object
+
+    Returns
+    -------
+    str
+    """
+    escaped = _html.escape(str(text), quote=False)
+    return "".join(f"\\{char}" if char in "\\`*_[]|" else char for char in escaped)
+
+
+def number(value: float | None, decimals: int = 1) -> str:
+    """A number at the given decimals (half away from zero), or a dash where it is missing."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return NOT_REACHED
+    return f"{published.round_half_up(value, decimals):.{decimals}f}"
+
+
+def months(value: float | None, decimals: int = 1) -> str:
+    """A time in months without its unit; infinite or missing is ``not reached``."""
+    return NOT_REACHED if value is None or not math.isfinite(value) else number(value, decimals)
+
+
+def interval(lower: float | None, upper: float | None, decimals: int = 1) -> str:
+    """``22.9 to 31.0``; a limit that does not exist is ``not reached``."""
+    return f"{months(lower, decimals)} to {months(upper, decimals)}"
+
+
+def percent(count: int, of: int, decimals: int = 1) -> str:
+    """``10/24 (41.7%)``; of nobody, ``0/0``."""
+    return f"{count}/{of}" + (f" ({number(100 * count / of, decimals)}%)" if of else "")
+
+
+def p_value(p: float | None) -> str:
+    """``P = 0.102``, ``P < 0.001``, or ``P not computed``."""
+    if p is None or math.isnan(p):
+        return "P not computed"
+    return "P < 0.001" if p < 0.0005 else f"P = {number(p, 3)}"
+
+
+def join(items, last: str = "and") -> str:
+    """``a, b and c``."""
+    items = [str(item) for item in items]
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else "none"
+
+
+# -- a chapter -----------------------------------------------------------------------------------------
+
+class Chapter:
+    """One notebook's figures, tables and recorded quantities.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's stem, e.g. ``"04_survival"``.
+    study : Cohort or None
+        The cohort the chapter reads (`lib.cohort.read_cohort`); None for a chapter that reads results.
+    **parameters
+        Every analysis choice of the chapter's parameters cell.
+
+    Raises
+    ------
+    ParameterError
+        One sentence for a value outside what is allowed.
+
+    Notes
+    -----
+    Under ``python -m lib.run`` the output folder comes in the environment variable ``STUDY_OUT`` and files
+    are written; in a live notebook results go to ``build/lab`` and figure and table files are left out,
+    so that a re-run answers at once.
+    """
+
+    def __init__(self, name: str, study=None, **parameters):
+        check_parameters(parameters)
+        self.name, self.study, self.parameters = name, study, parameters
+        self.changed = changed_from_paper(parameters)
+        self.writes_files = "STUDY_OUT" in os.environ
+        self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
+        self.quantities: dict[str, dict] = {}
+        self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
+        self._use_style()
+        say(banner(study, self.changed))
+
+    @property
+    def is_published_analysis(self) -> bool:
+        """True for our cohort under the paper's own choices."""
+        return not self.changed and (self.study is None or self.study.name == "reference")
+
+    def figure(self, fig, label: str, caption: str, alt: str) -> None:
+        """Show a figure with its numbered caption and alternative text, and save it as PNG, SVG and PDF.
+
+        Parameters
+        ----------
+        fig : matplotlib Figure or Axes
+        label : str
+            Number in the text, e.g. ``"4.1"``.
+        caption : str
+            What is shown, of whom (n/N), unit and method. Markdown.
+        alt : str
+            The figure's message in one or two plain sentences, computed from the data.
+        """
+        from lib.figures.style import DISPLAY_DPI
+
+        fig = getattr(fig, "figure", fig)
+        png = _image(fig, "png", dpi=DISPLAY_DPI)
+        width_px = round(float(fig.get_size_inches()[0]) * 96)
+        _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
+        say(f"**Figure {label}.** {caption}")
+        self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
+        if self.writes_files:
+            self._save_figure(fig, f"figure_{label.replace('.', '_')}")
+        _close(fig)
+
+    def table(self, table, label: str, caption: str, notes=(), **layout) -> None:
+        """Show a table with its numbered caption and save it as CSV, HTML and Word.
+
+        Parameters
+        ----------
+        table : DataFrame or great_tables.GT
+        label : str
+            Number in the text, e.g. ``"4.1"``.
+        caption : str
+            What is shown, of whom (n/N), unit and method. Markdown.
+        notes : sequence of str
+            Footnotes (for a DataFrame).
+        **layout
+            Passed to `lib.tables.render` (for a DataFrame).
+        """
+        from lib import tables
+
+        shown = table if hasattr(table, "as_raw_html") else tables.render(table, notes=notes, **layout)
+        frame = shown._tbl_data if shown is table else table
+        html = tables.to_html(shown, f"Table {label}")
+        say(f"**Table {label}.** {caption}")
+        _display({"text/html": html})
+        stem = f"table_{label.replace('.', '_')}"
+        self._list("tables", stem, label, caption)
+        if self.writes_files:
+            folder = _folder(self.out / "tables")
+            tables.write_csv(frame, folder / f"{stem}.csv")
+            (folder / f"{stem}.html").write_text(_page(html, f"Table {label}. {_unmarked(caption)}"), encoding="utf-8")
+            tables.write_docx(html, f"Table {label}. {_unmarked(caption)}", folder / f"{stem}.docx")
+
+    def record(self, quantity, value=None, *, holds: bool | None = None, observed: str = "", reason: str = "") -> None:
+        """Record a recomputed quantity under its ledger name (or any dotted name of its own).
+
+        Parameters
+        ----------
+        quantity : str or mapping
+            Dotted name, or a mapping of names to values.
+        value : float, int, str or None
+            None means not computed, with the `reason`. Infinity means not reached.
+        holds : bool, optional
+            For protocol figures: whether the rows respect the figure.
+        observed : str
+            What the rows show, e.g. ``"0.4 to 1.8 mg/dL"``.
+        reason : str
+            Why a value is missing.
+
+        Raises
+        ------
+        ValueError
+            If the quantity was recorded before with another value, or None comes without a reason.
+        """
+        if not isinstance(quantity, str):
+            for name, each in quantity.items():
+                self.record(name, each, reason=reason)
+            return
+        value = _scalar(value)
+        if value is None and holds is None and not reason:
+            raise ValueError(f"{quantity}: say why it is not computed (reason=...).")
+        entry = {"value": value}
+        entry |= {"holds": bool(holds)} if holds is not None else {}
+        entry |= {"observed": observed} if observed else {}
+        entry |= {"reason": reason} if reason else {}
+        if self.quantities.get(quantity, entry) != entry:
+            raise ValueError(f"{quantity} is recorded twice, as {self.quantities[quantity]['value']} and {value}.")
+        self.quantities[quantity] = entry
+
+    def against_paper(self, label: str | None = None):
+        """Close the chapter: compare its quantities with the ledger and hand them on.
+
+        Parameters
+        ----------
+        label : str, optional
+            Number of the closing table; the next free one by default.
+
+        Notes
+        -----
+        Writes ``results/NN_name.json``. Where the cohort is not the reference cohort nothing is compared;
+        where a parameter differs from the paper's, the table says that this is not the published analysis.
+        """
+        self.hand_on()
+        if self.study is not None and self.study.name != "reference":
+            say("No publication is held against this cohort: the quantities above are its own.")
+            return
+        ledger = published.read_ledger()
+        judged = published.judge(ledger[ledger.quantity.isin(self.quantities)], self.quantities)
+        label = label or f"{int(self.name[:2])}.{len(self.listed['tables']) + 1}"
+        self.table(_comparison(judged), label, _comparison_caption(judged, self.changed),
+                   left=["Verdict", "Where printed"], notes=_COMPARISON_NOTES)
+        self.hand_on()
+
+    def hand_on(self, **extra) -> None:
+        """Write the chapter's quantities to ``results/NN_name.json``, in one move."""
+        document = {"chapter": self.name, "cohort": getattr(self.study, "name", None), "parameters": self._public(),
+                    "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self.quantities}
+        path = _folder(self.out / "results") / f"{self.name}.json"
+        temporary = path.with_suffix(".part")
+        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False, default=float) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+
+    def _public(self) -> dict:
+        """Parameters as handed on: a cohort by its name, so that no path of this machine is kept."""
+        shown = {name: value for name, value in self.parameters.items() if name != "cohort"}
+        return shown | ({"cohort": self.study.name} if self.study is not None else {})
+
+    def _list(self, kind: str, stem: str, label: str, caption: str, **more) -> None:
+        if any(entry["label"] == label for entry in self.listed[kind]):
+            self.listed[kind] = [entry for entry in self.listed[kind] if entry["label"] != label]
+        self.listed[kind].append({"label": label, "file": stem, "caption": caption, **more})
+
+    def _save_figure(self, fig, stem: str) -> None:
+        from lib.figures.style import PRINT_DPI
+
+        folder = _folder(self.out / "figures")
+        for kind in ("png", "svg", "pdf"):
+            (folder / f"{stem}.{kind}").write_bytes(_image(fig, kind, dpi=PRINT_DPI))
+
+    @staticmethod
+    def _use_style() -> None:
+        from lib.figures.style import use_style
+
+        use_style()
+
+
+def banner(study, changed: dict) -> str:
+    """The line above each chapter: who the patients are, and whether this is the published analysis.
+
+    Parameters
+    ----------
+    study : Cohort or None
+    changed : dict
+        From `lib.parameters.changed_from_paper`.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    invented = study is None or study.invented
+    who = ("**Invented patients.** No row describes a real person: the patients were searched so that the paper's "
+           "analysis of them gives the paper's figures." if invented else
+           "**Contains patient data.** Keep these pages where the data may be kept.")
+    lines = [f"> {who}"]
+    if changed:
+        choices = join(f"`{name}` is {value!r} (paper: {paper!r})" for name, (value, paper) in changed.items())
+        lines.append(f">\n> **Not the published analysis.** {choices}.")
+    return "\n".join(lines)
+
+
+_COMPARISON_NOTES = [
+    "*reproduced*: the value recomputed from the rows prints as published. *differs*: it does not. "
+    "*method*: a figure of the protocol, which the rows respect. *not derivable*: the rows cannot tell."]
+
+
+def _comparison(judged):
+    """One row per figure: what is printed (and where), what was recomputed, and the verdict."""
+    shown = judged.assign(
+        Figure=judged.quantity + " (" + judged.unit + ")",
+        Verdict=[row.verdict + ("" if row.as_expected else " (unexpected)") for row in judged.itertuples()])
+    shown = shown.rename(columns={"printed": "Printed", "recomputed": "Recomputed", "place": "Where printed"})
+    keys = ["Figure", "Printed", "Recomputed", "Verdict"]
+    return shown.groupby(keys, sort=False)["Where printed"].agg("; ".join).reset_index()
+
+
+def _comparison_caption(judged, changed: dict) -> str:
+    counts = published.summary(judged)
+    text = (f"Against the paper: of {counts['published']} printed figures that this chapter recomputes, "
+            f"{counts['reproduced']} are reproduced at printed precision, {counts['method']} are figures of method that "
+            f"the rows respect, {counts['differs']} differ and {counts['not_derivable']} cannot be derived.")
+    return f"{text} **Not the published analysis:** {join(f'`{name}`' for name in changed)} changed." if changed else text
+
+
+def _scalar(value):
+    """A plain Python value for JSON; NaN becomes None."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _display(data: dict, metadata: dict | None = None) -> None:
+    from IPython.display import display
+
+    display(data, metadata=metadata or {}, raw=True)
+
+
+def _image(fig, kind: str, dpi: int) -> bytes:
+    """A figure as bytes without clock or version in them."""
+    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
+                "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _close(fig) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.close(fig)
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _unmarked(text: str) -> str:
+    """Caption without Markdown marks, for Word and page titles."""
+    return text.replace("**", "").replace("*", "").replace("`", "").replace("\\", "")
+
+
+def _page(html: str, title: str) -> str:
+    escaped = _html.escape(title)
+    return (f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escaped}</title></head>\n'
+            f"<body>\n<main>\n<h1>{escaped}</h1>\n{html}\n</main>\n</body>\n</html>\n")

@@ -1,0 +1,109 @@
+"""Every analysis choice of the chapters: the paper's value, what is allowed, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class ParameterError(ValueError):
+    """A parameter has a value that is not allowed; the message names it, the value and what is allowed."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One analysis choice.
+
+    Attributes
+    ----------
+    paper : object
+        The value that gives the published analysis.
+    meaning : str
+        What the choice decides, in a reader's words.
+    allowed : str
+        The allowed values, in a reader's words.
+    check : callable
+        True for an allowed value.
+    """
+
+    paper: object
+    meaning: str
+    allowed: str
+    check: Callable[[object], bool]
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value
+
+
+def _between(low: float, high: float, *, strict: bool = False) -> Callable:
+    if strict:
+        return lambda value: _is_number(value) and low < value < high
+    return lambda value: _is_number(value) and low <= value <= high
+
+
+def _whole(low: int, high: int) -> Callable:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def one_of(paper, meaning: str, *values) -> Parameter:
+    """A choice among named values."""
+    listed = ", ".join(repr(value) for value in values)
+    return Parameter(paper, meaning, f"one of {listed}",
+                     lambda value: any(value == each and type(value) is type(each) for each in values))
+
+
+def number_between(paper, meaning: str, low: float, high: float, *, strict: bool = False) -> Parameter:
+    """A number in an interval, ends included unless `strict`."""
+    ends = f"above {low:g} and below {high:g}" if strict else f"from {low:g} to {high:g}"
+    return Parameter(paper, meaning, f"a number {ends}", _between(low, high, strict=strict))
+
+
+def whole_between(paper, meaning: str, low: int, high: int) -> Parameter:
+    """A whole number in an interval, ends included."""
+    return Parameter(paper, meaning, f"a whole number from {low} to {high}", _whole(low, high))
+
+
+PARAMETERS: dict[str, Parameter] = {
+    "cohort": Parameter("reference", "which patients: a folder under data/, or a path to your own",
+                        "the name of a folder under data/, or a path", lambda value: isinstance(value, str) and bool(value)),
+    "conf_level": number_between(0.95, "two-sided coverage of every interval", 0.5, 0.999),
+}
+
+
+def check_parameters(parameters: dict) -> None:
+    """Refuse a value that is not allowed.
+
+    Parameters
+    ----------
+    parameters : dict
+        Name -> value, as a chapter's parameters cell states them.
+
+    Raises
+    ------
+    ParameterError
+        One sentence with the name, the value and what is allowed.
+    """
+    for name, value in parameters.items():
+        if name not in PARAMETERS:
+            raise ParameterError(f"{name} is not a parameter of this collection; it knows {', '.join(sorted(PARAMETERS))}.")
+        if not PARAMETERS[name].check(value):
+            raise ParameterError(f"{name} = {value!r} is not allowed: it takes {PARAMETERS[name].allowed} "
+                                 f"({PARAMETERS[name].meaning}).")
+
+
+def changed_from_paper(parameters: dict) -> dict[str, tuple]:
+    """The choices that are not the paper's.
+
+    Parameters
+    ----------
+    parameters : dict
+        Name -> value.
+
+    Returns
+    -------
+    dict
+        Name -> (value, the paper's value); the cohort itself does not count, being data and not a choice.
+    """
+    return {name: (value, PARAMETERS[name].paper) for name, value in parameters.items()
+            if name != "cohort" and value != PARAMETERS[name].paper}

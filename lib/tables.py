@@ -1,0 +1,193 @@
+"""Tables in house style: one frame becomes HTML for the page, CSV for a program, Word for a manuscript."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import pandas as pd
+
+# what a spreadsheet runs: =, @, tab or return first, or a sign before anything but figures and their punctuation
+_FORMULA = re.compile(r"^(?:[=@\t\r]|[+\-](?![\d\s.,;:%()\[\]+\-\u2013to]*$))")
+
+
+def render(frame: pd.DataFrame, *, stub: str | None = None, group: str | None = None,
+           spanners: dict[str, list[str]] | None = None, labels: dict[str, str] | None = None,
+           notes: tuple[str, ...] | list[str] = (), left: list[str] | None = None):
+    """Lay a frame out as a great_tables table in house style.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The cells, as text or numbers already in their printed precision; missing cells show a dash.
+    stub : str, optional
+        Column that names the rows (default: the first column, as plain text).
+    group : str, optional
+        Column whose values head groups of rows.
+    spanners : dict, optional
+        Label -> columns it spans.
+    labels : dict, optional
+        Column -> heading.
+    notes : sequence of str
+        Footnotes below the table: population, method, abbreviations. Markdown.
+    left : list of str, optional
+        Columns aligned left besides the text of the stub.
+
+    Returns
+    -------
+    great_tables.GT
+    """
+    from great_tables import GT, md
+
+    frame = frame.reset_index(drop=True)
+    stub = stub or next(column for column in frame.columns if column != group)
+    shown = frame.rename(columns=str)
+    table = GT(shown, rowname_col=stub, groupname_col=group, id=_table_id(frame))
+    others = [column for column in shown.columns if column not in (stub, group)]
+    table = table.tab_stubhead(label=(labels or {}).get(stub, stub))
+    if labels:
+        table = table.cols_label(cases={column: label for column, label in labels.items() if column in others})
+    for label, columns in (spanners or {}).items():
+        table = table.tab_spanner(label=label, columns=columns)
+    table = table.cols_align(align="right", columns=others) if others else table
+    if left:
+        table = table.cols_align(align="left", columns=left)
+    table = table.sub_missing(missing_text="–")
+    for note in notes:
+        table = table.tab_source_note(md(note))
+    return table
+
+
+_STYLE = """<style>
+{id} {{overflow-x: auto;}}
+{id} table {{border-collapse: collapse; font-size: 0.9em; margin: 0 0 0.5em 0; color: inherit; background: transparent;
+ border-top: 2px solid currentColor; border-bottom: 2px solid currentColor; font-variant-numeric: tabular-nums;}}
+{id} th, {id} td {{padding: 3px 8px; border: none; background: transparent; color: inherit; vertical-align: top;}}
+{id} thead tr:last-child {{border-bottom: 1px solid currentColor;}}
+{id} .gt_column_spanner {{border-bottom: 1px solid currentColor;}}
+{id} .gt_left {{text-align: left;}} {id} .gt_right {{text-align: right;}} {id} .gt_center {{text-align: center;}}
+{id} .gt_stub {{font-weight: normal; padding-left: 16px;}}
+{id} .gt_group_heading {{font-weight: bold; text-align: left; padding-top: 6px;}}
+{id} tfoot {{border-top: 1px solid currentColor;}} {id} .gt_sourcenote {{font-size: 0.92em; text-align: left;}}
+</style>"""
+
+
+def to_html(table, name: str = "Table") -> str:
+    """The table as HTML that keeps its meaning where styles are dropped.
+
+    Parameters
+    ----------
+    table : great_tables.GT
+    name : str
+        What a screen reader calls the region, e.g. ``"Table 4.1"``.
+
+    Returns
+    -------
+    str
+        With a fixed id, header cells that name their scope, a scroll region that the keyboard reaches, and
+        colours taken from the page.
+    """
+    html = table.as_raw_html()
+    table_id = re.match(r'<div id="([^"]+)"', html).group(1)
+    html = re.sub(r"<style>.*?</style>", _STYLE.format(id=f"#{table_id}"), html, flags=re.S)
+    html = re.sub(r'<div id="[^"]+"[^>]*>', f'<div id="{table_id}" role="region" aria-label="{name}" tabindex="0">', html, count=1)
+    html = re.sub(r' headers="[^"]*"| data-quarto-[a-z-]+="[^"]*"| (?:row|col)span="1"', "", html)
+    return re.sub(r'(<t[hd][^>]*?) id="[^"]*"', r"\1", html)
+
+
+def write_csv(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table for programs; text that a spreadsheet would run as a formula gets a leading quote.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : Path
+    """
+    frame.map(_defuse).rename(columns=_defuse).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def _defuse(cell):
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+
+
+def write_docx(html: str, caption: str, path: Path) -> None:
+    """Write a table as a Word document with a real Word table.
+
+    Parameters
+    ----------
+    html : str
+        From `to_html`.
+    caption : str
+        Plain text above the table.
+    path : Path
+    """
+    import docx
+
+    document = docx.Document()
+    add_word_table(document, html, caption)
+    save_docx(document, path)
+
+
+def add_word_table(document, html: str, caption: str) -> None:
+    """Append caption, table and footnotes to a Word document, spans kept.
+
+    Parameters
+    ----------
+    document : docx.document.Document
+    html : str
+        From `to_html`.
+    caption : str
+    """
+    from lxml import html as parser
+
+    tree = parser.fromstring(html)
+    rows = tree.xpath(".//thead/tr | .//tbody/tr")
+    n_columns = max(sum(int(cell.get("colspan", 1)) for cell in row) for row in rows)
+    document.add_paragraph(caption, style="Caption")
+    grid = document.add_table(rows=len(rows), cols=n_columns, style="Light List")
+    taken: set[tuple[int, int]] = set()
+    for r, row in enumerate(rows):
+        column = 0
+        for cell in row:
+            while (r, column) in taken:
+                column += 1
+            wide, high = int(cell.get("colspan", 1)), int(cell.get("rowspan", 1))
+            taken |= {(r + i, column + j) for i in range(high) for j in range(wide)}
+            last = grid.cell(min(r + high, len(rows)) - 1, min(column + wide, n_columns) - 1)
+            merged = grid.cell(r, column).merge(last)
+            merged.text = " ".join(cell.text_content().split())
+            for run in merged.paragraphs[0].runs:
+                run.bold = cell.tag == "th" and row.getparent().tag == "thead"
+            column += wide
+    for note in tree.xpath(".//tfoot//td"):
+        document.add_paragraph(" ".join(note.text_content().split()))
+
+
+def save_docx(document, path: Path) -> None:
+    """Save a Word document without the clock in it, so that the same table gives the same bytes.
+
+    Parameters
+    ----------
+    document : docx.document.Document
+    path : Path
+    """
+    import datetime
+    import io
+    import zipfile
+
+    epoch = datetime.datetime(2020, 1, 1)
+    properties = document.core_properties
+    properties.created = properties.modified = epoch
+    properties.author, properties.comments = "", ""
+    buffer = io.BytesIO()
+    document.save(buffer)
+    with zipfile.ZipFile(buffer) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            target.writestr(zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0)), source.read(name),
+                            compress_type=zipfile.ZIP_DEFLATED)
+
+
+def _table_id(frame: pd.DataFrame) -> str:
+    """An id that follows from the cells: great_tables draws a random one, which would change each run."""
+    return "t" + hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:10]
