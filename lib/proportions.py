@@ -1,0 +1,175 @@
+"""Counts out of a named denominator: intervals, exact tests between groups, and denominators behind printed percentages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+from scipy.stats import MonteCarloMethod, fisher_exact
+from statsmodels.stats.proportion import proportion_confint
+
+from lib.published import agrees
+
+INTERVALS = {"clopper-pearson": "beta", "wilson": "wilson"}
+LARGEST_ENUMERATION = 3_000_000
+
+
+class ProportionError(ValueError):
+    """A count and its denominator do not make a proportion; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A proportion with its interval; with an empty denominator every estimate is missing.
+
+    Attributes
+    ----------
+    count, n : int
+        Patients with the property, and patients judged.
+    estimate, lower, upper : float
+        Fractions from 0 to 1; NaN when ``n`` is 0.
+    conf_level : float
+    method : str
+        "clopper-pearson" or "wilson".
+    """
+
+    count: int
+    n: int
+    estimate: float
+    lower: float
+    upper: float
+    conf_level: float
+    method: str
+
+
+def proportion(count: int, n: int, conf_level: float = 0.95, method: str = "clopper-pearson") -> Proportion:
+    """A proportion and its two-sided confidence interval.
+
+    Parameters
+    ----------
+    count : int
+        Patients with the property, 0 to `n`.
+    n : int
+        Patients judged; 0 gives missing estimates, not 0 %.
+    conf_level : float
+        Two-sided coverage, strictly between 0 and 1.
+    method : {"clopper-pearson", "wilson"}
+        Exact (conservative) or score interval.
+
+    Returns
+    -------
+    Proportion
+
+    Raises
+    ------
+    ProportionError
+        On a count outside 0 to `n`, a coverage outside (0, 1) or an unknown method.
+
+    References
+    ----------
+    Clopper CJ, Pearson ES. Biometrika 1934;26:404-413.
+    Wilson EB. J Am Stat Assoc 1927;22:209-212.
+    """
+    if method not in INTERVALS:
+        raise ProportionError(f"interval method '{method}' is unknown; use one of {', '.join(INTERVALS)}.")
+    if not 0 < conf_level < 1:
+        raise ProportionError(f"conf_level is {conf_level}; give the coverage as a fraction between 0 and 1, such as 0.95.")
+    if count != int(count) or n != int(n) or not 0 <= count <= n:
+        raise ProportionError(f"{count} of {n} is not a proportion: the count must be whole and lie between 0 and {n}.")
+    count, n = int(count), int(n)
+    if n == 0:
+        return Proportion(0, 0, np.nan, np.nan, np.nan, conf_level, method)
+    lower, upper = proportion_confint(count, n, alpha=1 - conf_level, method=INTERVALS[method])
+    return Proportion(count, n, count / n, float(lower), float(upper), conf_level, method)
+
+
+def exact_group_p(counts, ns) -> float:
+    """Fisher-Freeman-Halton exact P that one proportion holds in all groups.
+
+    scipy's own test of a larger table draws tables at random; here they are all listed, and only
+    beyond three million of them is it 100,000 seeded draws (standard error at most 0.002).
+
+    Parameters
+    ----------
+    counts, ns : array-like of int, shape (n_groups,)
+        Patients with the property and patients judged, by group; empty groups are left out.
+
+    Returns
+    -------
+    float
+        NaN when fewer than two groups have patients, or when all or none have the property:
+        there is nothing to compare.
+
+    Raises
+    ------
+    ProportionError
+        On unequal lengths or a count outside 0 to its denominator.
+
+    References
+    ----------
+    Freeman GH, Halton JH. Biometrika 1951;38:141-149. With two groups it is Fisher's exact test.
+    """
+    counts, ns = np.asarray(counts, dtype=int), np.asarray(ns, dtype=int)
+    if counts.shape != ns.shape or counts.ndim != 1:
+        raise ProportionError(f"{counts.size} counts for {ns.size} denominators: give one of each per group.")
+    if np.any(counts < 0) or np.any(counts > ns):
+        raise ProportionError("a count lies outside 0 to its denominator: check the groups' counts.")
+    counts, ns = counts[ns > 0], ns[ns > 0]
+    if len(ns) < 2 or counts.sum() in (0, ns.sum()):
+        return float("nan")
+    if np.prod(np.minimum(ns[:-1], counts.sum()) + 1.0) > LARGEST_ENUMERATION:
+        draws = MonteCarloMethod(n_resamples=99_999, rng=np.random.default_rng(0))
+        return float(fisher_exact(np.array([counts, ns - counts]), method=draws).pvalue)
+    return _freeman_halton_p(counts, ns)
+
+
+def _freeman_halton_p(counts: np.ndarray, ns: np.ndarray) -> float:
+    """Sum of the probabilities of all tables no likelier than the observed one, margins fixed."""
+    total = counts.sum()
+    placed, log_weight = np.zeros(1, dtype=int), np.zeros(1)
+    for n in ns[:-1]:
+        own = np.arange(min(n, total) + 1)
+        log_weight = np.add.outer(log_weight, _log_choose(n, own)).ravel()
+        placed = np.add.outer(placed, own).ravel()
+    rest = total - placed
+    possible = (rest >= 0) & (rest <= ns[-1])
+    log_weight = log_weight[possible] + _log_choose(ns[-1], rest[possible])
+    observed = _log_choose(ns, counts).sum()
+    # R's tolerance: tables as likely as the observed one, up to rounding, count as extreme
+    extreme = log_weight <= observed + np.log1p(1e-7)
+    return float(min(1.0, np.exp(log_weight[extreme] - _log_choose(ns.sum(), total)).sum()))
+
+
+def _log_choose(n, k):
+    return gammaln(np.add(n, 1.0)) - gammaln(np.add(k, 1.0)) - gammaln(np.subtract(n, k) + 1.0)
+
+
+def denominators_giving(counts, percents, up_to: int = 200) -> list[int]:
+    """Denominators that turn every count into its printed percentage.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Printed counts of one column.
+    percents : sequence of str
+        Percentages as printed beside them; their decimals are their precision.
+    up_to : int
+        Largest denominator tried; the search starts at the largest count.
+
+    Returns
+    -------
+    list of int
+        Empty when no single denominator serves the whole column.
+
+    Raises
+    ------
+    ProportionError
+        On unequal lengths.
+    """
+    counts, percents = [int(count) for count in counts], list(percents)
+    if len(counts) != len(percents):
+        raise ProportionError(f"{len(counts)} counts for {len(percents)} percentages: give one of each per cell.")
+    start = max([1, *counts])
+    return [n for n in range(start, up_to + 1)
+            if all(agrees(100 * count / n, printed) for count, printed in zip(counts, percents))]

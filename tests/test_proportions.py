@@ -1,0 +1,99 @@
+"""Proportions against published tables of intervals, R, and hand calculations."""
+
+import math
+
+import pytest
+
+from lib.proportions import ProportionError, denominators_giving, exact_group_p, proportion
+
+# R 4.2: 100 * binom.test(x, n)$conf.int and 100 * prop.test(x, n, correct = FALSE)$conf.int, one decimal.
+R_INTERVALS = [
+    (10, 24, (22.1, 63.4), (24.5, 61.2)),
+    (15, 24, (40.6, 81.2), (42.7, 78.8)),
+    (7, 13, (25.1, 80.8), (29.1, 76.8)),
+    (1, 6, (0.4, 64.1), (3.0, 56.4)),
+    (2, 5, (5.3, 85.3), (11.8, 76.9)),
+    (3, 24, (2.7, 32.4), (4.3, 31.0)),
+]
+
+
+@pytest.mark.parametrize("count, n, exact, score", R_INTERVALS)
+def test_intervals_match_r(count, n, exact, score):
+    for method, expected in (("clopper-pearson", exact), ("wilson", score)):
+        found = proportion(count, n, 0.95, method)
+        assert (round(100 * found.lower, 1), round(100 * found.upper, 1)) == expected
+
+
+def test_exact_interval_of_nobody_follows_the_rule_of_three():
+    """Hand calculation: upper limit 1 - (alpha/2)^(1/n), lower limit 0."""
+    nobody = proportion(0, 24)
+    assert nobody.lower == 0
+    assert nobody.upper == pytest.approx(1 - 0.025 ** (1 / 24))
+
+
+def test_empty_denominator_gives_no_estimate():
+    empty = proportion(0, 0)
+    assert math.isnan(empty.estimate) and math.isnan(empty.lower) and math.isnan(empty.upper)
+
+
+def test_wider_coverage_gives_a_wider_interval():
+    assert proportion(10, 24, 0.99).lower < proportion(10, 24, 0.95).lower < 10 / 24
+
+
+@pytest.mark.parametrize("count, n, message", [(5, 4, "5 of 4"), (-1, 4, "-1 of 4"), (1.5, 4, "must be whole")])
+def test_impossible_proportion_is_refused(count, n, message):
+    with pytest.raises(ProportionError, match=message):
+        proportion(count, n)
+
+
+def test_unknown_method_and_coverage_are_refused():
+    with pytest.raises(ProportionError, match="'wald' is unknown"):
+        proportion(1, 2, method="wald")
+    with pytest.raises(ProportionError, match="conf_level is 95"):
+        proportion(1, 2, conf_level=95)
+
+
+@pytest.mark.parametrize("counts, ns, r_p", [
+    ([7, 1, 2], [13, 6, 5], 0.3584),
+    ([3, 3, 2], [13, 6, 5], 0.5207221),
+    ([20, 5, 9, 1], [23, 13, 16, 7], 0.0008025782),
+])
+def test_exact_p_matches_r(counts, ns, r_p):
+    """R 4.2: fisher.test(rbind(counts, ns - counts))$p.value."""
+    assert exact_group_p(counts, ns) == pytest.approx(r_p, rel=1e-4)
+
+
+def test_exact_p_beyond_enumeration_agrees_with_chi_squared():
+    """Six groups of 100 hold too many tables to list; with such counts the chi-squared P is close."""
+    from scipy.stats import chi2_contingency
+    counts, ns = [50, 52, 47, 60, 41, 55], [100] * 6
+    chi_squared = chi2_contingency([counts, [n - c for n, c in zip(ns, counts)]]).pvalue
+    assert exact_group_p(counts, ns) == pytest.approx(chi_squared, abs=0.01)
+
+
+def test_exact_p_of_two_groups_is_the_tea_taster():
+    """Fisher's tea-tasting table, 3 of 4 against 1 of 4: two-sided P 34/70."""
+    assert exact_group_p([3, 1], [4, 4]) == pytest.approx(34 / 70)
+
+
+@pytest.mark.parametrize("counts, ns", [([4, 5], [4, 5]), ([0, 0], [4, 5]), ([2], [4]), ([2, 0], [4, 0]), ([], [])])
+def test_exact_p_is_missing_where_nothing_can_be_compared(counts, ns):
+    assert math.isnan(exact_group_p(counts, ns))
+
+
+def test_exact_p_refuses_unequal_lengths():
+    with pytest.raises(ProportionError, match="2 counts for 1 denominators"):
+        exact_group_p([1, 2], [3])
+
+
+def test_denominator_search_finds_one_hidden_denominator():
+    """1/7 = 14.29, 2/7 = 28.57, 4/7 = 57.14 percent: by hand, no other denominator up to 200 prints these."""
+    assert denominators_giving([1, 2, 4], ["14.3", "28.6", "57.1"]) == [7]
+
+
+def test_denominator_search_says_when_none_serves():
+    assert denominators_giving([1, 2], ["10.0", "50.0"]) == []
+
+
+def test_zero_percent_alone_pins_nothing_down():
+    assert denominators_giving([0], ["0"], up_to=5) == [1, 2, 3, 4, 5]
