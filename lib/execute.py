@@ -1,0 +1,127 @@
+"""One chapter executed headless by papermill, in a process of its own."""
+
+import os
+import sys
+import threading
+from importlib.util import find_spec
+from multiprocessing import parent_process
+from pathlib import Path
+
+import papermill
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from lib.notebooks import normalise, read_source, write_notebook
+
+#: 1 September 2020, the month the paper appeared: what programs that want a date are given for "now".
+PUBLICATION_EPOCH_S = "1598918400"
+
+#: More threads than cores slow each other down, and sums made in parallel differ in the last digit.
+_SINGLE_THREADED = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
+)
+
+
+class ChapterError(RuntimeError):
+    """A chapter did not run to its end; the message names its cell and the error."""
+
+
+class _ThisPythonKernelManager(AsyncKernelManager):
+    """Starts the Python that runs this program.
+
+    A kernelspec named ``python3`` of another Python, in a user's folder or on ``JUPYTER_PATH``, would come first.
+    """
+
+    @property
+    def kernel_spec(self):
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
+        return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
+
+
+def prepare_worker(folder):
+    """Set a pool worker's environment, which its kernels inherit, and end the worker when its parent is gone.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the chapters write; IPython's and Jupyter's own files go there too, so that neither a user's
+        start-up scripts nor leftovers in a home directory play a part.
+    """
+    folder = Path(folder)
+    matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
+    os.environ.update(
+        _SINGLE_THREADED,
+        STUDY_OUT=str(folder),
+        PYTHONHASHSEED="0",
+        SOURCE_DATE_EPOCH=PUBLICATION_EPOCH_S,
+        IPYTHONDIR=str(folder / ".ipython"),
+        JUPYTER_RUNTIME_DIR=str(folder / ".jupyter"),
+        MATPLOTLIBRC=str(matplotlib_defaults),
+    )
+    # an exported backend would keep the kernel from showing figures
+    os.environ.pop("MPLBACKEND", None)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent):
+    parent.join()
+    os._exit(1)
+
+
+def execute_chapter(source, target, parameters, timeout_s):
+    """Execute a chapter and write the finished notebook.
+
+    Parameters
+    ----------
+    source : path-like
+        The chapter's py:percent file; its folder is the working directory.
+    target : path-like
+        The ``.ipynb`` to write; untouched unless every cell ran.
+    parameters : dict of str to object
+        Values that differ from the parameters cell; all must be names that the chapter has.
+    timeout_s : float
+        Longest time that one cell may take.
+
+    Raises
+    ------
+    ChapterError
+        When a cell raises or takes too long, or the kernel dies.
+    """
+    source = Path(source)
+    started = []
+    try:
+        executed = papermill.execute_notebook(
+            read_source(source),
+            None,
+            parameters=parameters,
+            cwd=source.parent,
+            progress_bar=False,
+            execution_timeout=timeout_s,
+            kernel_manager_class=_ThisPythonKernelManager,
+            on_cell_start=lambda cell, cell_index: started.append(_place(cell, cell_index)),
+        )
+    except PapermillExecutionError as error:
+        raise ChapterError(f"{source.stem}, {started[-1]}: {error.ename}: {error.evalue}") from None
+    except CellTimeoutError:
+        raise ChapterError(f"{source.stem}, {started[-1]}: took longer than {timeout_s:g} s and was stopped; --timeout allows more.") from None
+    except DeadKernelError as error:
+        where = started[-1] if started else "before its first cell"
+        raise ChapterError(f"{source.stem}, {where}: the kernel died ({error}).") from None
+    _refuse_unfinished(executed, source.stem)
+    write_notebook(normalise(executed), target)
+
+
+def _refuse_unfinished(notebook, name):
+    """Papermill marks every cell completed even where the kernel died; only a count proves that a cell ran."""
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None:
+            raise ChapterError(f"{name}, {_place(cell, index)}: never ran.")
+
+
+def _place(cell, index):
+    first_line = cell.source.strip().partition("\n")[0]
+    return f"cell {index + 1} ({first_line})"

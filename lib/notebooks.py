@@ -1,0 +1,191 @@
+"""The chapters as files: found in a folder, read with their parameters, and put into one byte-stable form."""
+
+import ast
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+#: Chapters that read the results of all the others, and therefore run after them.
+AFTER_THE_OTHERS = ("05_verdict",)
+
+#: Object addresses, which differ from run to run: "<Axes at 0x7f3c...>".
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+
+#: Written beside a richer form of the same output, this one only repeats the object's name.
+_RICHER_THAN_PLAIN_TEXT = ("text/html", "text/markdown", "text/latex", "image/png", "image/svg+xml")
+
+
+class NotebookError(ValueError):
+    """A notebook, or a name or value given for it, cannot be used; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One chapter's py:percent file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The ``.py`` file.
+    parameters : dict of str to object
+        Names and defaults of its cell tagged ``parameters``, in the order written.
+    n_lines : int
+        Lines of the file: the best guess of its cost before it has run.
+    """
+
+    path: Path
+    parameters: dict
+    n_lines: int
+
+    @property
+    def name(self):
+        """The file's name without its ending, such as ``04_survival``."""
+        return self.path.stem
+
+    @property
+    def runs_last(self):
+        """True when the chapter reads what all the others have written."""
+        return self.name in AFTER_THE_OTHERS
+
+
+def find_sources(folder):
+    """All chapters of a folder, in the order of their numbers.
+
+    Parameters
+    ----------
+    folder : path-like
+        Holds one ``NN_name.py`` a chapter.
+
+    Returns
+    -------
+    list of Source
+
+    Raises
+    ------
+    NotebookError
+        When the folder holds no chapter, or one of them has no usable parameters cell.
+    """
+    paths = sorted(Path(folder).glob("[0-9][0-9]_*.py"))
+    if not paths:
+        raise NotebookError(f"{folder} holds no chapter: a file named like 01_cohort.py.")
+    return [Source(path, default_parameters(read_source(path), path.name), len(path.read_text("utf-8").splitlines())) for path in paths]
+
+
+def read_source(path):
+    """A py:percent file as a notebook without outputs, with the file's own cells and tags."""
+    return jupytext.read(path, fmt="py:percent")
+
+
+def default_parameters(notebook, name):
+    """Names and defaults in the one cell tagged ``parameters``.
+
+    Raises
+    ------
+    NotebookError
+        When there is not exactly one such cell, or a line of it is anything but ``name = literal``.
+    """
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise NotebookError(f"{name} has {len(cells)} cells tagged 'parameters' where it needs one.")
+    defaults = {}
+    for statement in ast.parse(cells[0].source).body:
+        try:
+            (target,) = statement.targets
+            defaults[target.id] = ast.literal_eval(statement.value)
+        except (AttributeError, ValueError) as error:
+            line = ast.unparse(statement)
+            raise NotebookError(f"{name}: the parameters cell may hold only lines like name = value, not {line!r}.") from error
+    return defaults
+
+
+def read_value(name, text, default):
+    """A parameter's value from the command line, in the type of its default.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    text : str
+        As typed.
+    default : object
+        The value in the parameters cell; its type decides how ``text`` is read.
+
+    Raises
+    ------
+    NotebookError
+        When ``text`` is no value of that type.
+    """
+    if isinstance(default, str):
+        return text
+    readers = {bool: (_truth, "true or false"), int: (int, "a whole number"), float: (float, "a number")}
+    read, wanted = readers.get(type(default), (ast.literal_eval, f"a value like {default!r}"))
+    try:
+        return read(text)
+    except (ValueError, SyntaxError) as error:
+        raise NotebookError(f"-p {name} {text}: {name} takes {wanted}, such as {default!r}.") from error
+
+
+def _truth(text):
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError as error:
+        raise ValueError(text) from error
+
+
+def normalise(notebook):
+    """A copy of an executed notebook that holds only what two equal runs share.
+
+    Timings, papermill's notes, cell ids drawn at random, the Python version, object addresses and plain-text
+    doubles of richer outputs are dropped; neighbouring pieces of one stream are joined.
+    """
+    tidy = nbformat.from_dict({**notebook, "metadata": _notebook_metadata(notebook.metadata), "cells": []})
+    for number, cell in enumerate(notebook.cells, start=1):
+        cell = nbformat.from_dict({**cell, "id": f"cell-{number:03d}"})
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            cell.outputs = _joined_streams([_tidy_output(output) for output in cell.outputs])
+        tidy.cells.append(cell)
+    return tidy
+
+
+def _notebook_metadata(metadata):
+    kept = {key: metadata[key] for key in ("kernelspec", "jupytext") if key in metadata}
+    language = {key: value for key, value in metadata.get("language_info", {}).items() if key != "version"}
+    return {**kept, "language_info": language} if language else kept
+
+
+def _tidy_output(output):
+    output = nbformat.from_dict(output)
+    if "data" in output:
+        if any(form in output.data for form in _RICHER_THAN_PLAIN_TEXT):
+            output.data.pop("text/plain", None)
+        output.data = nbformat.from_dict({form: _without_addresses(value) for form, value in output.data.items()})
+    if output.output_type == "stream":
+        output.text = _without_addresses(output.text)
+    return output
+
+
+def _without_addresses(value):
+    return _ADDRESS.sub("at 0x0", value) if isinstance(value, str) else value
+
+
+def _joined_streams(outputs):
+    joined = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def write_notebook(notebook, path):
+    """Write a notebook whole: into a file beside the target, which then takes the target's place."""
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.part")
+    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+    beside.replace(path)

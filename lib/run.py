@@ -1,0 +1,363 @@
+"""Run the study: every chapter executed headless, and the executed chapters made into pages.
+
+``python -m lib.run`` writes to ``build/``: ``notebooks/``, ``results/``, ``tables/``, ``figures/`` and ``html/``.
+A run works in ``.staging`` inside its output folder and moves its files out only when every chapter has succeeded.
+"""
+
+import argparse
+import fcntl
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import sys
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from lib.execute import ChapterError, execute_chapter, prepare_worker
+from lib.notebooks import NotebookError, find_sources, read_value
+from lib.parameters import PARAMETERS, ParameterError, check_parameters
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGING = ".staging"
+
+#: What the chapters and the pages write, in the order in which it is moved out: pages last, their parts first.
+PRODUCTS = ("results", "tables", "figures", "notebooks", "html")
+
+
+class RunError(RuntimeError):
+    """The run cannot go on; the message says why in one sentence."""
+
+
+def main(arguments=None, notebooks=ROOT / "notebooks"):
+    """Run the study from the command line.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        Defaults to the command line.
+    notebooks : path-like
+        Folder of the chapters' py:percent files.
+
+    Returns
+    -------
+    int
+        0: done. 1: a chapter failed, or a published figure is missed unexpectedly. 2: the command line is wrong.
+    """
+    options = _parse(arguments)
+    try:
+        sources = find_sources(notebooks)
+        asked = choose(sources, options.notebook)
+        given = dict(options.parameters)
+        if options.cohort:
+            given["cohort"] = cohort_parameter(options.cohort)
+        changes = changed_parameters(asked, given)
+        out = Path(options.out).resolve() if options.out else default_folder(ROOT / "build", changes)
+        if options.refresh and any(changes.values()):
+            raise NotebookError("--refresh writes the published analysis; leave out -p and --cohort.")
+    except (NotebookError, ParameterError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    try:
+        run(sources, asked, changes, out, pages=not options.no_pages, timeout_s=options.timeout, n_processes=options.processes)
+        if options.refresh:
+            refresh(asked, out)
+    except (RunError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; earlier outputs are as they were.", file=sys.stderr)
+        return 130
+    return report(out, pages=not options.no_pages)
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(prog="python -m lib.run", description="Recompute the study and make its pages.")
+    parser.add_argument("notebook", nargs="*", metavar="NOTEBOOK", help="chapters to run, such as 04_survival; all when none is named")
+    parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, or any folder with the tables of a cohort")
+    parser.add_argument("--out", metavar="FOLDER", help="where to write; build/, or build/runs/... when a parameter is changed")
+    parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
+    parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
+    parser.add_argument("--refresh", action="store_true", help="then copy the executed chapters over notebooks/*.ipynb")
+    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
+    return parser.parse_args(arguments)
+
+
+def _usable_cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cohort_parameter(name):
+    """What the chapters are given for ``--cohort``: a name under ``data/`` as it is, else an absolute path.
+
+    Raises
+    ------
+    NotebookError
+        When there is no such folder.
+    """
+    given = Path(name).expanduser()
+    if (ROOT / "data" / name).is_dir() and given.name == name:
+        return name
+    if not given.is_dir():
+        raise NotebookError(f"--cohort {name}: there is no such folder, here or under data/.")
+    return str(given.resolve())
+
+
+def choose(sources, names):
+    """The chapters named, by number, name or path; all when no name is given.
+
+    Raises
+    ------
+    NotebookError
+        When a name stands for no chapter.
+    """
+    if not names:
+        return list(sources)
+    wanted = {Path(name).stem for name in names}
+    known = {form for source in sources for form in (source.name, source.name[:2])}
+    if unknown := sorted(wanted - known):
+        raise NotebookError(f"There is no chapter {unknown[0]}; there are {', '.join(source.name for source in sources)}.")
+    return [source for source in sources if wanted & {source.name, source.name[:2]}]
+
+
+def changed_parameters(sources, given):
+    """For each chapter, the given values that differ from its own parameters cell.
+
+    Parameters
+    ----------
+    sources : list of lib.notebooks.Source
+        The chapters to run.
+    given : dict of str to str
+        Parameter names and values as typed.
+
+    Returns
+    -------
+    dict of str to dict
+        Chapter name to values, read in the type of that chapter's default.
+
+    Raises
+    ------
+    lib.notebooks.NotebookError, lib.parameters.ParameterError
+        When no chapter has a parameter of that name, or the value does not suit it.
+    """
+    known = sorted({name for source in sources for name in source.parameters})
+    for name in given:
+        if name not in known:
+            raise NotebookError(f"-p {name}: no chapter to be run has such a parameter; there are {', '.join(known)}.")
+    changes = {}
+    for source in sources:
+        values = {name: read_value(name, text, source.parameters[name]) for name, text in given.items() if name in source.parameters}
+        check_parameters({name: value for name, value in values.items() if name in PARAMETERS})
+        changes[source.name] = {name: value for name, value in values.items() if value != source.parameters[name]}
+    return changes
+
+
+def default_folder(build, changes):
+    """``build`` for the published analysis, else a folder of ``build/runs`` named after what was changed."""
+    changed = {name: value for values in changes.values() for name, value in values.items()}
+    if not changed:
+        return build
+    parts = [f"{name}={Path(value).name if name == 'cohort' else value}" for name, value in sorted(changed.items())]
+    return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
+
+
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2):
+    """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
+
+    Parameters
+    ----------
+    sources : list of lib.notebooks.Source
+        All chapters of the collection.
+    asked : list of lib.notebooks.Source
+        Those to execute. A chapter that reads the results of the others is executed too if ``out`` already holds
+        it, and brings along the others that ``out`` lacks.
+    changes : dict of str to dict
+        Chapter name to the parameters that differ from its defaults.
+    out : path-like
+        The output folder.
+    pages : bool
+        Make the web pages too.
+    timeout_s : float
+        Longest time for one cell.
+    n_processes : int
+        Chapters executed at a time.
+
+    Raises
+    ------
+    RunError
+        When another run holds the output folder, or a chapter fails.
+    """
+    out = Path(out)
+    with locked(out):
+        staging = out / STAGING
+        shutil.rmtree(staging, ignore_errors=True)
+        try:
+            chosen = with_dependants(sources, asked, out)
+            everything = len(chosen) == len(sources)
+            prepare_staging(staging, out, fresh=everything)
+            execute_all(chosen, changes, staging, timeout_s, n_processes)
+            if pages:
+                from lib.pages import build_pages  # Sphinx is slow to import, and not needed without pages
+
+                build_pages(staging)
+            publish(staging, out, PRODUCTS if pages else PRODUCTS[:-1])
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def locked(out):
+    """Hold an output folder; the lock goes with its process, however that ends.
+
+    Raises
+    ------
+    RunError
+        When another process holds it, or the folder cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = open(out / ".lock", "w")  # noqa: SIM115 - closed below, after the run
+    except OSError as error:
+        raise RunError(f"The output folder {out} cannot be written: {error.strerror}.") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"Another run is writing to {out}; wait for it to end, or name another folder with --out.") from error
+        yield
+
+
+def with_dependants(sources, asked, out):
+    """The chapters asked for, with those that must be executed beside them to keep ``out`` of one piece."""
+    held = {path.stem for path in (out / "results").glob("*.json")}
+    names = {source.name for source in asked}
+    names |= {source.name for source in sources if source.runs_last and source.name in held}
+    if any(source.runs_last and source.name in names for source in sources):
+        names |= {source.name for source in sources if source.name not in held}
+    return [source for source in sources if source.name in names]
+
+
+def prepare_staging(staging, out, fresh):
+    """An empty staging folder or, for a run of some chapters, a copy of what the other chapters have written."""
+    staging.mkdir()
+    for product in PRODUCTS[:-1]:
+        if not fresh and (out / product).is_dir():
+            shutil.copytree(out / product, staging / product)
+        else:
+            (staging / product).mkdir()
+
+
+def execute_all(sources, changes, staging, timeout_s, n_processes):
+    """Execute chapters in a pool of processes, the longest first, those that need the others after them.
+
+    Raises
+    ------
+    RunError
+        One line for each chapter that failed.
+    """
+    context = multiprocessing.get_context("spawn")  # a forked child would inherit this process's event loops
+    n_processes = max(1, min(n_processes, len(sources)))
+    with (
+        tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
+        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging,)) as pool,
+    ):
+        for last in (False, True):
+            ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: -source.n_lines)
+            jobs = {_submit(pool, source, changes, staging, timeout_s): source for source in ready}
+            failures = []
+            for job in as_completed(jobs):
+                if failure := _failure(job, jobs[job].name):
+                    failures.append(failure)
+                    pool.shutdown(wait=False, cancel_futures=True)
+                else:
+                    bar.set_postfix_str(jobs[job].name)
+                    bar.update()
+            if failures:
+                raise RunError("\n".join(failures))
+
+
+def _submit(pool, source, changes, staging, timeout_s):
+    target = staging / "notebooks" / f"{source.name}.ipynb"
+    return pool.submit(execute_chapter, source.path, target, changes.get(source.name, {}), timeout_s)
+
+
+def _failure(job, name):
+    """Why a finished job failed, in one sentence; empty for success and for a job called off after another's failure."""
+    try:
+        job.result()
+    except CancelledError:
+        return ""
+    except ChapterError as error:
+        return str(error)
+    except BrokenProcessPool:
+        return f"{name}: the process executing it was ended from outside."
+    return ""
+
+
+def publish(staging, out, products):
+    """Move finished files out of staging, each taking its predecessor's place at once; then drop what was not made again."""
+    for product in products:
+        made = sorted(path.relative_to(staging) for path in (staging / product).rglob("*") if path.is_file())
+        for path in made:
+            (out / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(staging / path, out / path)
+        for path in sorted((out / product).rglob("*"), reverse=True):
+            if path.is_file() and path.relative_to(out) not in made:
+                path.unlink()
+            elif path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+
+
+def refresh(sources, out):
+    """Copy executed chapters over the ``.ipynb`` beside their sources."""
+    for source in sources:
+        beside = source.path.with_suffix(".ipynb.part")
+        shutil.copyfile(out / "notebooks" / f"{source.name}.ipynb", beside)
+        os.replace(beside, source.path.with_suffix(".ipynb"))
+
+
+def report(out, pages):
+    """Print where the pages are and how many published figures were reproduced.
+
+    Returns
+    -------
+    int
+        1 when a verdict differs from the one expected, else 0.
+    """
+    if pages:
+        print(out / "html" / "index.html")
+    verdict = out / "results" / "05_verdict.json"
+    if not verdict.is_file():
+        return 0
+    summary = json.loads(verdict.read_text("utf-8")).get("summary")
+    if summary is None:
+        return 0
+    print(summary_line(summary))
+    return 1 if summary["unexpected"] else 0
+
+
+def summary_line(summary):
+    """One sentence on how the ledger of published figures came out.
+
+    Parameters
+    ----------
+    summary : dict of str to int
+        ``published`` rows, and among them ``reproduced``, ``differs``, ``not_derivable``, ``method``; ``unexpected``
+        counts the verdicts that are not the ones the ledger expects.
+    """
+    unexpected = summary["unexpected"]
+    known = "all as expected" if not unexpected else f"{unexpected} verdicts NOT as expected"
+    return (
+        f"{summary['reproduced']} of {summary['published']} published figures reproduced, {summary['differs']} differ, "
+        f"{summary['method']} are protocol figures checked against the rows, {summary['not_derivable']} not derivable; {known}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
