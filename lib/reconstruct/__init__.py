@@ -1,0 +1,5 @@
+"""Invent a cohort whose analysis gives the figures a paper printed.
+
+``constraints`` turns the ledger into intervals, ``search`` and ``times`` find a survival skeleton,
+``completion`` fills in the rest, ``verify`` checks the written files with other programs.
+"""
