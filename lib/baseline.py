@@ -1,0 +1,496 @@
+"""Who was treated: baseline variables, their summaries by group, and what the cohort leaves blank."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from lib.cohort import Cohort
+from lib.contract import SITES, TREATMENTS
+from lib.units import REFERENCE_UNITS, to_reference_units
+
+YES_NO = ("yes", "no")
+
+
+class BaselineError(ValueError):
+    """A baseline variable cannot be summarised as asked; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of Table 1, measured once per patient.
+
+    Attributes
+    ----------
+    name : str
+        Stem of its quantities in the ledger, e.g. "extrahepatic_disease".
+    label : str
+        As a reader would write it.
+    values : Series, shape (n_patients,)
+        Numbers, or labels among ``levels``; missing where not known.
+    levels : tuple of str
+        Categories in the order shown; empty for a number.
+    unit : str
+        Unit of a number.
+    outcome : bool
+        True for what happened after treatment: it is described, not balanced.
+    """
+
+    name: str
+    label: str
+    values: pd.Series
+    levels: tuple[str, ...] = ()
+    unit: str = ""
+    outcome: bool = False
+
+
+def slug(label: object) -> str:
+    """A label as a part of a quantity's name: "DEB-TACE" -> "deb_tace", "head/neck" -> "head_neck"."""
+    return re.sub(r"[^a-z0-9]+", "_", str(label).lower()).strip("_")
+
+
+def groups_present(labels: pd.Series, order: Sequence[str] = TREATMENTS) -> list[str]:
+    """The groups that have patients, those of ``order`` first, then others by size."""
+    present = labels.dropna().value_counts()
+    known = [group for group in order if group in present.index]
+    others = sorted((group for group in present.index if group not in known),
+                    key=lambda group: (-present[group], str(group)))
+    return known + others
+
+
+def treatment_gap_months(patients: pd.DataFrame) -> pd.Series:
+    """Months from liver metastasis to the first treatment, the difference of the two clocks."""
+    return patients["os_liver_metastasis_months"] - patients["os_treatment_months"]
+
+
+def age_groups(age_years: pd.Series, cut: float) -> pd.Series:
+    """Patients below and above ``cut``; the paper's two groups leave out who is exactly that old."""
+    labels = np.select([age_years < cut, age_years > cut, age_years == cut],
+                       [f"<{cut:g}", f">{cut:g}", f"{cut:g}"], default=None)
+    return pd.Series(labels, age_years.index, dtype=object)
+
+
+def baseline_variables(study: Cohort, age_cut_years: float = 60,
+                       early_treatment_months: float = 4) -> list[Variable]:
+    """The variables of Table 1 that the cohort holds, in the paper's order and then ours.
+
+    Parameters
+    ----------
+    study : Cohort
+        Columns it lacks are left out.
+    age_cut_years : float
+        Cut between the younger and the older patients.
+    early_treatment_months : float
+        Longest gap from liver metastasis to treatment that still counts as early.
+
+    Returns
+    -------
+    list of Variable
+    """
+    patients = study.patients
+    held = {column for column in patients if patients[column].notna().any()}
+    made = []
+    if "age_years" in held:
+        ages = age_groups(patients["age_years"], age_cut_years)
+        levels = tuple(f"{sign}{age_cut_years:g}" for sign in "<>")
+        exact = (f"{age_cut_years:g}",) if (ages == f"{age_cut_years:g}").any() else ()
+        made += [Variable("age", "Age", patients["age_years"], unit="years"),
+                 Variable("age_group", "Age group, years", ages, (levels[0], *exact, levels[1]))]
+    made += [_categories(patients, *each) for each in _CATEGORIES if each[0] in held]
+    if "n_liver_lesions" in held:
+        made += _lesion_variables(patients)
+    made += _disease_variables(study, held, early_treatment_months)
+    made += _lab_variables(study)
+    status = patients["died"].map({True: "dead", False: "alive"})
+    return [*made, Variable("survival_status", "Survival status", status, ("dead", "alive"),
+                            outcome=True)]
+
+
+_CATEGORIES = (
+    ("sex", "sex", "Sex", ("female", "male")),
+    ("ecog", "ecog", "ECOG performance status", ()),
+    ("primary_site", "primary_site", "Primary disease site", SITES),
+    ("prior_chemotherapy", "prior_chemotherapy", "Prior chemotherapy", YES_NO),
+    ("prior_hepatic_metastasectomy", "prior_metastasectomy", "Prior hepatic metastasectomy", YES_NO),
+    ("anticoagulated", "anticoagulated", "Anticoagulated", YES_NO),
+    ("extrahepatic_disease", "extrahepatic_disease", "Extrahepatic disease", YES_NO),
+    ("lobar_disease", "lobar_disease", "Lobar disease", ("bilobar", "unilobar")),
+)
+
+
+def _categories(patients, column, name, label, levels) -> Variable:
+    values = patients[column]
+    if levels == YES_NO:
+        values = values.astype("boolean").map({True: "yes", False: "no"})
+    elif not levels:
+        levels = tuple(str(level) for level in sorted(values.dropna().unique()))
+        values = values.map(str, na_action="ignore")
+    return Variable(name, label, values.astype(object), tuple(groups_present(values, levels))
+                    if levels is not YES_NO else levels)
+
+
+def _lesion_variables(patients: pd.DataFrame) -> list[Variable]:
+    count = patients["n_liver_lesions"].astype("Float64")
+    solitary = (count == 1).map({True: "solitary", False: "multiple"}).astype(object)
+    return [Variable("hepatic_lesions", "Hepatic lesions", solitary, ("multiple", "solitary")),
+            Variable("n_liver_lesions", "Number of liver lesions", count.astype(float))]
+
+
+def _disease_variables(study: Cohort, held: set, early_treatment_months: float) -> list[Variable]:
+    made = []
+    if not study.lacking("lesions") and (largest := largest_liver_lesion_mm(study)).notna().any():
+        made.append(Variable("largest_lesion", "Largest liver lesion", largest, unit="mm"))
+    if "os_liver_metastasis_months" in held:
+        gap = treatment_gap_months(study.patients)
+        timing = np.select([gap <= early_treatment_months + 1e-9, gap.notna()],
+                           ["early", "late"], default=None)
+        made += [Variable("gap", "Liver metastasis to treatment", gap, unit="months"),
+                 Variable("treatment_gap", f"Treated within {early_treatment_months:g} months",
+                          pd.Series(timing, gap.index, dtype=object), ("early", "late"))]
+    return made
+
+
+_LAB_LABELS = {"albumin": "Albumin", "bilirubin": "Bilirubin", "inr": "INR", "creatinine": "Creatinine",
+               "platelets": "Platelets"}
+
+
+def _lab_variables(study: Cohort) -> list[Variable]:
+    values = lab_values(study, "baseline")
+    return [Variable(analyte, label, values[analyte].reset_index(drop=True),
+                     unit="" if analyte == "inr" else REFERENCE_UNITS[analyte])
+            for analyte, label in _LAB_LABELS.items()
+            if analyte in values and values[analyte].notna().any()]
+
+
+def lab_values(study: Cohort, visit: str) -> pd.DataFrame:
+    """Laboratory values of one visit, a row per patient and a column per analyte, in reference units.
+
+    Returns
+    -------
+    DataFrame, shape (n_patients, n_analytes)
+        Indexed by patient in the order of ``patients``; no columns where there is no labs table.
+    """
+    patients = pd.Index(study.patients["patient"])
+    if study.labs is None:
+        return pd.DataFrame(index=patients)
+    at_visit = to_reference_units(study.labs[study.labs["visit"] == visit])
+    wide = at_visit.pivot(index="patient", columns="analyte", values="value")
+    return wide.reindex(patients)
+
+
+def liver_lesions_at_baseline(study: Cohort) -> pd.DataFrame:
+    """The rows of ``lesions`` that describe the liver before treatment."""
+    lesions = study.lesions
+    return lesions[(lesions["visit"] == "baseline") & ~lesions["extrahepatic"]]
+
+
+def largest_liver_lesion_mm(study: Cohort) -> pd.Series:
+    """Longest diameter of each patient's largest liver lesion at baseline, in mm.
+
+    Returns
+    -------
+    Series, shape (n_patients,)
+        Indexed as ``patients``; missing where none was measured.
+    """
+    largest = liver_lesions_at_baseline(study).groupby("patient")["longest_diameter_mm"].max()
+    return study.patients["patient"].map(largest).astype(float)
+
+
+def describe(variable: Variable, groups: pd.Series | None = None,
+             order: Sequence[str] | None = None) -> pd.DataFrame:
+    """Counts, or moments and quartiles, of a variable over all patients and by group.
+
+    Parameters
+    ----------
+    variable : Variable
+    groups : Series, shape (n_patients,), optional
+        Group label of each patient.
+    order : sequence of str, optional
+        Groups to describe, empty ones included; by default those present.
+
+    Returns
+    -------
+    DataFrame
+        One row per group ("all" first) and level: ``group, level, n_group, n_known, n_missing`` and
+        ``count``, or for a number ``mean, sd, median, q1, q3, lowest, highest``. Quartiles interpolate
+        (type 7 of Hyndman and Fan); the SD divides by n - 1 and is missing for one patient.
+    """
+    values = variable.values.reset_index(drop=True)
+    slices: dict[Hashable, pd.Series] = {"all": values}
+    if groups is not None:
+        labels = groups.reset_index(drop=True)
+        slices |= {group: values[labels == group] for group in order or groups_present(labels)}
+    rows = []
+    for group, own in slices.items():
+        known = own.dropna()
+        base = {"group": group, "n_group": len(own), "n_known": len(known),
+                "n_missing": len(own) - len(known)}
+        if variable.levels:
+            rows += [base | {"level": level, "count": int((known == level).sum())}
+                     for level in variable.levels]
+        else:
+            rows.append(base | {"level": ""} | _moments(known.astype(float)))
+    return pd.DataFrame(rows)
+
+
+def _moments(known: pd.Series) -> dict[str, float]:
+    if known.empty:
+        return dict.fromkeys(("mean", "sd", "median", "q1", "q3", "lowest", "highest"), np.nan)
+    q1, median, q3 = np.quantile(known, [0.25, 0.5, 0.75])
+    return {"mean": known.mean(), "sd": known.std(ddof=1), "median": median, "q1": q1, "q3": q3,
+            "lowest": known.min(), "highest": known.max()}
+
+
+def standardised_difference(variable: Variable, in_a: pd.Series, in_b: pd.Series) -> float:
+    """Absolute standardised mean difference of a variable between two groups.
+
+    Parameters
+    ----------
+    variable : Variable
+    in_a, in_b : Series of bool, shape (n_patients,)
+        Who belongs to each group.
+
+    Returns
+    -------
+    float
+        |difference| over the root of the mean of the two variances; for several categories the
+        Mahalanobis distance of the two vectors of proportions. 0 where the groups do not differ,
+        infinite where they differ and neither varies, missing where a group has no known value
+        (or, for a number, fewer than two).
+
+    References
+    ----------
+    Austin PC. Stat Med 2009;28:3083-3107. Yang D, Dalton JE. SAS Global Forum 2012, paper 335.
+    """
+    values = variable.values.reset_index(drop=True)
+    a, b = (values[np.asarray(members, dtype=bool)].dropna() for members in (in_a, in_b))
+    if min(len(a), len(b)) < (1 if variable.levels else 2):
+        return np.nan
+    if variable.levels:
+        return _distance_of_proportions(a, b, variable.levels)
+    a, b = a.astype(float), b.astype(float)
+    return _over_spread(abs(a.mean() - b.mean()), np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2))
+
+
+def _distance_of_proportions(a: pd.Series, b: pd.Series, levels: Sequence[str]) -> float:
+    # one category follows from the others, so the last is left out
+    p, q = (np.array([(own == level).mean() for level in levels[:-1]]) for own in (a, b))
+    spread = (np.diag(p) - np.outer(p, p) + np.diag(q) - np.outer(q, q)) / 2
+    difference = p - q
+    inverse = np.linalg.pinv(spread, rcond=1e-10, hermitian=True)
+    # a difference in a direction in which neither group varies cannot be measured in spreads
+    if np.abs(difference - spread @ inverse @ difference).max(initial=0) > 1e-9:
+        return np.inf
+    return float(np.sqrt(max(difference @ inverse @ difference, 0.0)))
+
+
+def _over_spread(difference: float, spread: float) -> float:
+    if difference < 1e-12:
+        return 0.0
+    return float(difference / spread) if spread > 0 else np.inf
+
+
+def largest_difference(variable: Variable, groups: pd.Series,
+                       order: Sequence[str] | None = None) -> tuple[float, str, str]:
+    """The largest standardised difference over all pairs of groups, and the pair.
+
+    Parameters
+    ----------
+    variable : Variable
+    groups : Series, shape (n_patients,)
+    order : sequence of str, optional
+        Groups to pair; by default those present.
+
+    Returns
+    -------
+    tuple of float, str, str
+        Missing value and empty names where no pair can be compared.
+    """
+    labels = groups.reset_index(drop=True)
+    pairs = [(standardised_difference(variable, labels == a, labels == b), a, b)
+             for a, b in combinations(order or groups_present(labels), 2)]
+    measured = [pair for pair in pairs if not np.isnan(pair[0])]
+    return max(measured, key=lambda pair: pair[0], default=(np.nan, "", ""))
+
+
+def difference_by_chance(n_a: int, n_b: int) -> float:
+    """Standard error of a standardised difference between equal groups: what chance alone gives.
+
+    References
+    ----------
+    Hedges LV, Olkin I. Statistical Methods for Meta-Analysis (1985), chapter 5, at a true difference of 0.
+    """
+    if min(n_a, n_b) < 1:
+        raise BaselineError(f"chance needs two groups with patients, not {n_a} and {n_b}.")
+    return float(np.sqrt(1 / n_a + 1 / n_b))
+
+
+def group_p_value(variable: Variable, groups: pd.Series) -> float:
+    """P that a variable does not differ between groups: Kruskal-Wallis, or Fisher-Freeman-Halton.
+
+    Parameters
+    ----------
+    variable : Variable
+    groups : Series, shape (n_patients,)
+
+    Returns
+    -------
+    float
+        Missing where fewer than two groups have known values or nothing varies. Tables with more
+        than two categories are drawn 20,000 times with a fixed seed.
+    """
+    from scipy import stats
+
+    from lib.proportions import exact_group_p
+
+    frame = pd.DataFrame({"value": variable.values.reset_index(drop=True),
+                          "group": groups.reset_index(drop=True)}).dropna()
+    if frame["group"].nunique() < 2 or frame["value"].nunique() < 2:
+        return np.nan
+    if not variable.levels:
+        return float(stats.kruskal(*[own.astype(float) for _, own in
+                                     frame.groupby("group")["value"]]).pvalue)
+    table = pd.crosstab(frame["group"], frame["value"])
+    if table.shape[1] == 2:
+        return exact_group_p(table.iloc[:, 0].to_numpy(), table.sum(axis=1).to_numpy())
+    draws = stats.MonteCarloMethod(n_resamples=20_000, rng=np.random.default_rng(0))
+    return float(stats.fisher_exact(table.to_numpy(), method=draws).pvalue)
+
+
+def treatment_sequences(patients: pd.DataFrame) -> pd.Series:
+    """How many patients had each first and second kind of treatment.
+
+    Returns
+    -------
+    Series of int
+        Indexed by (first_treatment, second_treatment); empty where nobody had a second kind.
+    """
+    if "second_treatment" not in patients:
+        raise BaselineError("patients has no second_treatment column: combinations are not known.")
+    return patients.dropna(subset=["second_treatment"]).groupby(
+        ["first_treatment", "second_treatment"], sort=False).size()
+
+
+def completeness(study: Cohort) -> pd.DataFrame:
+    """Which items of data each patient has.
+
+    Parameters
+    ----------
+    study : Cohort
+
+    Returns
+    -------
+    DataFrame of bool, shape (n_patients, n_items)
+        Indexed by patient. Items: each column of ``patients`` that every patient should have, then
+        for each visit "labs, visit", "liver CT, visit" and "enhancement, visit", then sessions.
+        Tables the cohort lacks have no item: nothing was asked of the patients there.
+    """
+    patients = study.patients.set_index("patient")
+    expected_blank = {"second_treatment", "censoring_reason"}
+    items = {_item_name(column): patients[column].notna() for column in patients
+             if column not in expected_blank}
+    if study.treatments is not None:
+        items["treatment sessions"] = patients.index.isin(study.treatments["patient"])
+    if study.labs is not None:
+        for visit in study.labs["visit"].unique():
+            rows = study.labs[(study.labs["visit"] == visit) & study.labs["value"].notna()]
+            analytes = study.labs["analyte"].nunique()
+            found = rows.groupby("patient")["analyte"].nunique().reindex(patients.index).fillna(0)
+            items[f"all labs, {visit}"] = found == analytes
+    if study.lesions is not None:
+        items |= _imaging_items(study.lesions, patients.index)
+    return pd.DataFrame(items, index=patients.index).astype(bool)
+
+
+def _item_name(column: str) -> str:
+    return column.removesuffix("_months").removesuffix("_years").replace("_", " ")
+
+
+def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Series]:
+    items = {}
+    for visit in lesions["visit"].unique():
+        rows = lesions[(lesions["visit"] == visit)]
+        measured = rows[rows["longest_diameter_mm"].notna()]
+        items[f"lesions measured, {visit}"] = pd.Series(patients.isin(measured["patient"]), patients)
+        if "viable_diameter_mm" in lesions:
+            targets = rows[rows["target"] & ~rows["extrahepatic"]]
+            complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"]).all()
+            items[f"enhancement, {visit}"] = complete.reindex(patients).eq(True)
+    return items
+
+
+def visits_after_baseline(study: Cohort) -> list[str]:
+    """Names of the follow-up visits in labs and lesions, the earliest first."""
+    tables = [table for table in (study.labs, study.lesions) if table is not None]
+    days = [table.assign(visit_day=table["visit_day"] if "visit_day" in table else np.inf)
+            [["visit", "visit_day"]] for table in tables]
+    if not days:
+        return []
+    median = pd.concat(days).groupby("visit", sort=False)["visit_day"].median()
+    return [visit for visit in median.sort_values(kind="stable").index if visit != "baseline"]
+
+
+def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
+    """Who enters each analysis.
+
+    Parameters
+    ----------
+    study : Cohort
+    visit : str or None
+        The follow-up visit at which toxicity and response are judged.
+
+    Returns
+    -------
+    DataFrame of bool, shape (n_patients, n_analyses)
+        Indexed by patient: "survival" (a time and a state are required of everybody), "toxicity"
+        (one analyte or more at baseline and at the visit) and "response" (lesions measured at both);
+        an analysis whose table is absent has no column.
+    """
+    patients = pd.Index(study.patients["patient"])
+    made = {"survival": pd.Series(True, patients)}
+    if study.labs is not None and visit:
+        known = study.labs[study.labs["value"].notna()]
+        pairs = known[known["visit"].isin(["baseline", visit])].groupby(
+            ["patient", "analyte"])["visit"].nunique()
+        both = pairs[pairs == 2].index.get_level_values("patient")
+        made["toxicity"] = pd.Series(patients.isin(both), patients)
+    if study.lesions is not None and visit:
+        measured = study.lesions[study.lesions["longest_diameter_mm"].notna()]
+        at = [set(measured.loc[measured["visit"] == when, "patient"]) for when in ("baseline", visit)]
+        made["response"] = pd.Series(patients.isin(at[0] & at[1]), patients)
+    return pd.DataFrame(made, index=patients)
+
+
+def lanes(study: Cohort) -> pd.DataFrame:
+    """One lane of the swimmer plot per patient, in months from the first treatment.
+
+    Parameters
+    ----------
+    study : Cohort
+
+    Returns
+    -------
+    DataFrame
+        ``patient, first_treatment, metastasis_months`` (0 or below), ``end_months, died`` and
+        ``progression_months`` (missing without progression), by first treatment and then by time
+        to death or last contact, the longest first.
+    """
+    patients = study.patients
+    known_gap = "os_liver_metastasis_months" in patients
+    made = pd.DataFrame({
+        "patient": patients["patient"], "first_treatment": patients["first_treatment"],
+        "metastasis_months": -treatment_gap_months(patients) if known_gap else np.nan,
+        "end_months": patients["os_treatment_months"], "died": patients["died"],
+        "progression_months": np.nan})
+    if {"liver_pfs_months", "liver_progressed"} <= set(patients):
+        progressed = patients["liver_progressed"].fillna(False).astype(bool)
+        made["progression_months"] = patients["liver_pfs_months"].where(progressed)
+    rank = {group: i for i, group in enumerate(groups_present(patients["first_treatment"]))}
+    made = made.assign(rank=made["first_treatment"].map(rank))
+    return made.sort_values(["rank", "end_months", "patient"], ascending=[True, False, True],
+                            ignore_index=True).drop(columns="rank")
