@@ -68,6 +68,12 @@ PARAMETERS: dict[str, Parameter] = {
     "cohort": Parameter("reference", "which patients: a folder under data/, or a path to your own",
                         "the name of a folder under data/, or a path", lambda value: isinstance(value, str) and bool(value)),
     "conf_level": number_between(0.95, "two-sided coverage of every interval", 0.5, 0.999),
+    "age_cut_years": number_between(60, "cut between the younger and the older patients, years", 18, 100),
+    "early_treatment_months": number_between(4.0, "longest gap from liver metastasis to treatment that counts as early, months", 0, 600),
+    "ablation_max_lesions": whole_between(3, "most liver lesions for which the allocation rule names ablation", 1, 50),
+    "ablation_size_limit_mm": number_between(30.0, "each lesion must be smaller than this for ablation, mm", 1, 200),
+    "show_p_values": one_of(False, "whether Table 1 has a column of P values", True, False),
+    "patients_drawn": whole_between(60, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 300),
 }
 
 
