@@ -73,7 +73,7 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     except KeyboardInterrupt:
         print("Stopped; earlier outputs are as they were.", file=sys.stderr)
         return 130
-    return report(out, pages=not options.no_pages)
+    return report(out, pages=not options.no_pages, published_analysis=not any(changes.values()))
 
 
 def _parse(arguments):
@@ -203,12 +203,19 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2):
             prepare_staging(staging, out, fresh=everything)
             execute_all(chosen, changes, staging, timeout_s, n_processes)
             if pages:
-                from lib.pages import build_pages  # Sphinx is slow to import, and not needed without pages
-
-                build_pages(staging)
+                _make_pages(staging)
             publish(staging, out, PRODUCTS if pages else PRODUCTS[:-1])
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _make_pages(staging):
+    from lib.pages import PagesError, build_pages  # not needed, and not loaded, without pages
+
+    try:
+        build_pages(staging)
+    except PagesError as error:
+        raise RunError(str(error)) from error
 
 
 @contextmanager
@@ -322,8 +329,17 @@ def refresh(sources, out):
         os.replace(beside, source.path.with_suffix(".ipynb"))
 
 
-def report(out, pages):
-    """Print where the pages are and how many published figures were reproduced.
+def report(out, pages, published_analysis):
+    """Print where the pages are and, for the published analysis, how many of the paper's figures were reproduced.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        The output folder.
+    pages : bool
+        Whether pages were made.
+    published_analysis : bool
+        False when a parameter or the cohort was changed: the ledger's verdicts then mean nothing.
 
     Returns
     -------
@@ -333,7 +349,7 @@ def report(out, pages):
     if pages:
         print(out / "html" / "index.html")
     verdict = out / "results" / "05_verdict.json"
-    if not verdict.is_file():
+    if not published_analysis or not verdict.is_file():
         return 0
     summary = json.loads(verdict.read_text("utf-8")).get("summary")
     if summary is None:

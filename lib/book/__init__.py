@@ -1,0 +1,1 @@
+"""The web book: Sphinx configuration, page templates, style sheet, glossary and bibliography."""

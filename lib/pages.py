@@ -1,0 +1,225 @@
+"""Executed chapters made into a web book: readable without a server, without a network, and by keyboard."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import jinja2
+import nbformat
+
+from lib.narrative import months, percent
+
+BOOK = Path(__file__).resolve().parent / "book"
+
+#: Files of one figure or table offered below it, with what a reader calls them.
+FIGURE_FORMATS = {"png": "PNG, 300 dpi", "svg": "SVG", "pdf": "PDF"}
+TABLE_FORMATS = {"csv": "CSV", "docx": "Word"}
+
+#: On top of every page.
+INVENTED = "These patients are invented: no row describes a real person."
+NOT_OURS = "Made from a cohort that is not the invented one: keep these pages where its data may be kept."
+
+_REFERENCE = re.compile(r"\b(Figure|Table) (\d+\.\d+)\b")
+_CAPTION = re.compile(r"\A\*\*(Figure|Table) (\d+\.\d+)\.\*\*")
+
+
+class PagesError(RuntimeError):
+    """Sphinx could not make the pages; the message holds its last words."""
+
+
+def build_pages(out):
+    """Make ``html/`` from the executed chapters of an output folder.
+
+    Parameters
+    ----------
+    out : path-like
+        Holds ``notebooks/*.ipynb``, ``results/*.json``, ``figures/`` and ``tables/`` as the chapters wrote them.
+
+    Raises
+    ------
+    PagesError
+        When Sphinx stops.
+    """
+    out = Path(out)
+    book, html = out / ".book", out / "html"
+    shutil.rmtree(book, ignore_errors=True)
+    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "mathml.py"))
+    results = read_documents(out / "results")
+    labels = places_of_labels(results)
+    for path in sorted((out / "notebooks").glob("*.ipynb")):
+        page = page_of(nbformat.read(path, as_version=4), path.stem, results.get(path.stem, {}), labels)
+        nbformat.write(page, book / path.name)
+    _copy_downloads(out, book / "extra")
+    write_front_page(book, out, results)
+    _run_sphinx(book, html, INVENTED if is_invented(results) else NOT_OURS)
+    shutil.rmtree(book)
+
+
+def read_documents(folder):
+    """The chapters' own account of themselves: chapter name to the content of ``results/NN_name.json``."""
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(Path(folder).glob("*.json"))}
+
+
+def places_of_labels(results):
+    """Where each numbered figure and table stands: ``"Figure 4.1"`` to ``"04_survival.html#figure-4-1"``."""
+    return {
+        f"{word} {entry['label']}": f"{chapter}.html#{_anchor(word, entry['label'])}"
+        for chapter, document in results.items()
+        for word, kind in (("Figure", "figures"), ("Table", "tables"))
+        for entry in document.get(kind, [])
+    }
+
+
+def _anchor(word, label):
+    return f"{word}-{label}".lower().replace(".", "-")
+
+
+def page_of(notebook, name, document, labels):
+    """A chapter as its page wants it; the chapter itself stays as executed.
+
+    Code is folded, pictures get their alternative text, captions an anchor and downloads, and each mention of a
+    numbered figure or table becomes a link.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        The executed chapter.
+    name : str
+        Its name, such as ``04_survival``.
+    document : dict
+        Its ``results/NN_name.json``, with the lists ``figures`` and ``tables``.
+    labels : dict of str to str
+        From `places_of_labels`.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+    """
+    page = nbformat.from_dict(notebook)
+    files = {entry["label"]: entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
+    for cell in page.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _linked(cell.source, labels)
+        elif cell.cell_type == "code":
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-input"]
+            for output in cell.outputs:
+                _dress_output(output, cell, files, labels)
+    page.cells.append(nbformat.v4.new_markdown_cell(_downloads_of_chapter(name)))
+    return page
+
+
+def _dress_output(output, cell, files, labels):
+    data = output.get("data", {})
+    if alt := output.get("metadata", {}).get("image/png", {}).get("alt"):
+        cell.metadata["mystnb"] = {"image": {"alt": alt}}
+    if "text/markdown" in data:
+        text = data["text/markdown"]
+        caption = _CAPTION.match(text)
+        data["text/markdown"] = _caption(text, *caption.groups(), files, labels) if caption else _linked(text, labels)
+
+
+def _caption(text, word, label, files, labels):
+    formats = FIGURE_FORMATS if word == "Figure" else TABLE_FORMATS
+    head, rest = f"**{word} {label}.**", text[len(f"**{word} {label}.**") :]
+    downloads = " ".join(
+        f'<a href="{word.lower()}s/{files[label]}.{kind}" download aria-label="{word} {label} as {shown}">{shown}</a>'
+        for kind, shown in formats.items()
+        if label in files
+    )
+    return f'<span id="{_anchor(word, label)}" class="caption-anchor"></span>{head}{_linked(rest, labels)} <span class="downloads">{downloads}</span>'
+
+
+def _linked(text, labels):
+    """Text whose mentions of numbered figures and tables are links; headings and code stay as they are."""
+
+    def link(match):
+        place = labels.get(match.group(0))
+        return f'<a href="{place}">{match.group(0)}</a>' if place else match.group(0)
+
+    lines = text.split("\n")
+    return "\n".join(line if line.startswith(("#", "    ", "```")) else _REFERENCE.sub(link, line) for line in lines)
+
+
+def _downloads_of_chapter(name):
+    return (
+        '<div class="chapter-downloads">Download this chapter: '
+        f'<a href="notebooks/{name}.ipynb" download>notebook with its outputs</a> '
+        f'<a href="notebooks/{name}.py" download>Python script</a></div>'
+    )
+
+
+def _copy_downloads(out, extra):
+    for product in ("figures", "tables"):
+        shutil.copytree(out / product, extra / product)
+    (extra / "notebooks").mkdir(parents=True)
+    for path in (out / "notebooks").glob("*.ipynb"):
+        shutil.copyfile(path, extra / "notebooks" / path.name)
+        _write_script(path, extra / "notebooks" / f"{path.stem}.py")
+
+
+def _write_script(notebook, script):
+    import jupytext
+
+    jupytext.write(jupytext.read(notebook), script, fmt="py:percent")
+
+
+def write_front_page(book, out, results):
+    """Fill ``index.md`` from what the chapters recorded.
+
+    Parameters
+    ----------
+    book : pathlib.Path
+        Folder of the Sphinx sources, with the template ``index.md.j2``.
+    out : pathlib.Path
+        The output folder.
+    results : dict of str to dict
+        From `read_documents`.
+    """
+    found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.globals.update(months=months, percent=percent, value=found.get)
+    template = environment.from_string((book / "index.md.j2").read_text("utf-8"))
+    page = template.render(
+        chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
+        invented=is_invented(results),
+        published_analysis=is_published_analysis(results),
+        summary=results.get("05_verdict", {}).get("summary"),
+        picture=_front_picture(results),
+    )
+    (book / "index.md").write_text(page, encoding="utf-8")
+    (book / "index.md.j2").unlink()
+
+
+def is_invented(results):
+    """True when every chapter read the reference cohort, whose patients are invented."""
+    return all(document.get("cohort") in ("reference", None) for document in results.values())
+
+
+def is_published_analysis(results):
+    """True when the reference cohort was analysed under the paper's own choices throughout."""
+    return is_invented(results) and not any(document.get("not_the_papers") for document in results.values())
+
+
+def _front_picture(results):
+    """The survival chapter's first figure, or else the collection's first."""
+    for name in ("04_survival", *results):
+        for entry in results.get(name, {}).get("figures", []):
+            return {**entry, "place": f"{name}.html#{_anchor('Figure', entry['label'])}"}
+    return None
+
+
+def _run_sphinx(book, html, announcement):
+    """Call Sphinx in a process of its own: its extensions keep state that a second build in one process would meet."""
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt"]
+    options = ["-D", f"html_theme_options.announcement={announcement}"]
+    finished = subprocess.run([*command, *options, book, html], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if finished.returncode:
+        raise PagesError(f"Sphinx could not make the pages: {finished.stderr.strip()[-2000:]}")
+    warnings = (book / "warnings.txt").read_text("utf-8").strip()
+    if warnings:
+        raise PagesError(f"Sphinx found faults in the pages: {warnings.replace(str(book), 'book')}")
+    for leftover in (".buildinfo", ".doctrees"):
+        (html / leftover).unlink(missing_ok=True)
