@@ -26,6 +26,9 @@ def say(text: str) -> None:
 def plain(text) -> str:
     """Text from data made safe for Markdown and HTML: it shows as written and runs as nothing.
 
+    Character references are the one escape that Markdown, HTML and the formula reader of notebooks all
+    leave alone; a line break becomes a space, since a new line may start a heading or a list.
+
     Parameters
     ----------
     text : object
@@ -34,8 +37,9 @@ def plain(text) -> str:
     -------
     str
     """
-    escaped = _html.escape(str(text), quote=False)
-    return "".join(f"\\{char}" if char in "\\`*_[]|" else char for char in escaped)
+    words = " ".join(str(text).split())
+    return "".join(char if char.isalnum() or (i and char in " ,/%(-") else f"&#{ord(char)};"
+                   for i, char in enumerate(words))
 
 
 def number(value: float | None, decimals: int = 1) -> str:
@@ -346,8 +350,8 @@ def _folder(path: Path) -> Path:
 
 
 def _unmarked(text: str) -> str:
-    """Caption without Markdown marks, for Word and page titles."""
-    return text.replace("**", "").replace("*", "").replace("`", "").replace("\\", "")
+    """Caption without Markdown marks and escapes, for Word and page titles."""
+    return _html.unescape(text.replace("*", "").replace("`", "").replace("\\", ""))
 
 
 def _page(html: str, title: str) -> str:

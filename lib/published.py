@@ -90,17 +90,22 @@ def round_half_up(value: float, decimals: int) -> float:
     -------
     float
     """
+    value = float(value)  # numpy writes its own numbers as "np.float64(2.5)"
+    if not abs(value) < 2.0 ** 50:
+        return value  # too large (or infinite, or missing) to hold decimals
     step = Decimal(1).scaleb(-decimals)
-    return float(Decimal(repr(round(value, 9))).quantize(step, rounding=ROUND_HALF_UP))
+    rounded = float(Decimal(repr(round(value, 9))).quantize(step, rounding=ROUND_HALF_UP))
+    return rounded or 0.0  # no "-0.0"
 
 
-def agrees(value: float, printed: str) -> bool:
+def agrees(value: float | str | None, printed: str) -> bool:
     """Whether a recomputed value prints as the published string.
 
     Parameters
     ----------
-    value : float
-        The recomputed figure, in the ledger's unit.
+    value : float or str
+        The recomputed figure, in the ledger's unit; text (a version, a calendar month) must equal the
+        printed string.
     printed : str
         The figure as published.
 
@@ -109,6 +114,8 @@ def agrees(value: float, printed: str) -> bool:
     bool
         False for a missing or infinite value.
     """
+    if isinstance(value, str):
+        return value == printed
     if value is None or not math.isfinite(value):
         return False
     target = parse_printed(printed)
@@ -130,11 +137,14 @@ def read_ledger(path: str | Path | None = None) -> pd.DataFrame:
     Raises
     ------
     LedgerError
-        Naming file, row and remedy, if a column is missing, a verdict is unknown, a figure cannot be
-        read, or one place states the same quantity twice.
+        Naming file, row and remedy, if the file cannot be read, a column is missing, a verdict is unknown,
+        a figure cannot be read, or one place states the same quantity twice.
     """
     path = Path(path) if path else DATA / "published.csv"
-    ledger = pd.read_csv(path, dtype=str, keep_default_na=False)
+    try:
+        ledger = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"{path.name} cannot be read as a CSV table in UTF-8: {error}") from None
     missing = [column for column in LEDGER_COLUMNS if column not in ledger]
     if missing:
         raise LedgerError(f"{path.name}: column {missing[0]} is missing; the ledger needs {', '.join(LEDGER_COLUMNS)}.")
@@ -244,6 +254,8 @@ def _recomputed(printed: str, entry: dict | None) -> str:
     value = entry["value"]
     if value is None:
         return entry.get("reason") or "not derivable"
+    if isinstance(value, str):
+        return value
     decimals = parse_printed(printed).decimals
     if not math.isfinite(value):
         return "not reached"

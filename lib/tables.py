@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-# what a spreadsheet runs: =, @, tab or return first, or a sign before anything but figures and their punctuation
-_FORMULA = re.compile(r"^(?:[=@\t\r]|[+\-](?![\d\s.,;:%()\[\]+\-\u2013to]*$))")
+# what a spreadsheet runs: =, @ (also full-width), tab or line end first, or a sign before anything but figures and
+# their punctuation
+_FORMULA = re.compile(r"^(?:[=@\t\r\n\uff1d\uff20\uff0b\uff0d]|[+\-](?!(?:[\d\s.,;:%()\[\]\u2013-]|\bto\b)*$))")
 
 
 def render(frame: pd.DataFrame, *, stub: str | None = None, group: str | None = None,
