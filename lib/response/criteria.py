@@ -1,0 +1,357 @@
+"""RECIST 1.1 and mRECIST: the category of each follow-up visit, from measured lesions.
+
+References
+----------
+Eisenhauer EA, et al. New response evaluation criteria in solid tumours: revised RECIST guideline
+(version 1.1). Eur J Cancer 2009;45:228-247.
+Lencioni R, Llovet JM. Modified RECIST (mRECIST) assessment for hepatocellular carcinoma.
+Semin Liver Dis 2010;30:52-60.
+EORTC, RECIST 1.1 questions and clarifications (nodes are one organ; reappearance after response).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+BASELINE = "baseline"
+NON_CR_NON_PD = "non-CR/non-PD"
+CATEGORIES = ("CR", "PR", "SD", NON_CR_NON_PD, "PD", "NE")
+"""Best to worst, then not evaluable; the fourth is for patients without a target lesion."""
+
+MOST_TARGETS, MOST_TARGETS_PER_ORGAN = 5, 2
+MEASURABLE_MM, MEASURABLE_NODE_MM, NORMAL_NODE_MM = 10.0, 15.0, 10.0
+TOLERANCE_MM = 1e-9
+"""Keeps 33 mm to 23.1 mm a fall of exactly 30 %, which binary fractions miss by a hair."""
+
+COLUMNS = ("patient", "visit", "lesion", "longest_diameter_mm", "target", "new", "extrahepatic")
+TARGET_CHOICES = ("recorded", "largest")
+
+
+class ResponseError(ValueError):
+    """Lesions that no response can be read from; the message names patient, lesion and remedy."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A set of response rules.
+
+    Attributes
+    ----------
+    name : str
+        "RECIST" or "mRECIST", as tables print it.
+    viable : bool
+        Measure the arterially enhancing part instead of the whole lesion.
+    compartment : {"all", "liver", "extrahepatic"}
+        Lesions judged; the others are left aside altogether.
+    progression_mm : float
+        Absolute growth that progression needs besides 20 %; 0 for none.
+    new_lesion_mm : float
+        Longest diameter from which a new lesion counts; 0 for any.
+    """
+
+    name: str
+    viable: bool
+    compartment: str
+    progression_mm: float
+    new_lesion_mm: float
+    partial_response: float = 0.30
+    progression: float = 0.20
+
+    @property
+    def measure(self) -> str:
+        """What a sum adds up, in words."""
+        return "viable diameters of liver targets" if self.viable else "diameters of targets"
+
+
+RECIST = Criterion("RECIST", viable=False, compartment="all", progression_mm=5.0, new_lesion_mm=0.0)
+MRECIST = Criterion("mRECIST", viable=True, compartment="liver", progression_mm=0.0, new_lesion_mm=10.0)
+CRITERIA = {criterion.name: criterion for criterion in (RECIST, MRECIST)}
+
+
+def assess(lesions: pd.DataFrame, criterion: str | Criterion = RECIST, targets: str = "recorded") -> pd.DataFrame:
+    """Response at every follow-up visit.
+
+    Parameters
+    ----------
+    lesions : DataFrame, one row per lesion and visit
+        ``patient``, ``visit`` ("baseline" or a follow-up's name), ``lesion``, ``longest_diameter_mm``
+        (mm; 0 for a lesion gone, blank for one not evaluated), ``target``, ``new``, ``extrahepatic``
+        (booleans); ``viable_diameter_mm`` for mRECIST; optional ``visit_day``, ``node``,
+        ``short_axis_mm``, ``organ``, ``unequivocal_progression``. A lesion too small to measure is
+        entered as 5 mm, as RECIST 1.1 asks.
+    criterion : Criterion or its name
+    targets : {"recorded", "largest"}
+        Targets as the reader marked them, or the largest measurable lesions within the limits.
+
+    Returns
+    -------
+    DataFrame, one row per patient and follow-up visit, in time order
+        ``n_targets``, ``baseline_sum_mm``, ``nadir_mm`` (smallest earlier sum, baseline included),
+        ``sum_mm``, ``change_percent`` (from baseline), ``nadir_change_percent``, ``target_response``,
+        ``non_target_response``, ``new_lesion``, ``response`` (one of `CATEGORIES`) and, for PD,
+        ``decided_by``.
+
+    Raises
+    ------
+    ResponseError
+        On missing columns, a repeated or unannounced lesion, targets beyond the limits or too small,
+        or several follow-up visits without days to order them.
+    """
+    criterion = CRITERIA.get(criterion, criterion)
+    if not isinstance(criterion, Criterion):
+        raise ResponseError(f"criterion '{criterion}' is unknown; use one of {', '.join(CRITERIA)}.")
+    rows = _judged(lesions, criterion)
+    visits = _visits(rows)
+    rows = rows[_in_compartment(rows, criterion)]
+    at_baseline = rows[rows.visit.eq(BASELINE)]
+    is_target = _targets(at_baseline, criterion, targets)
+    judged = (visits
+              .join(_target_sums(rows, at_baseline[is_target], visits), on=["patient", "visit"])
+              .join(_non_targets(rows, at_baseline[~is_target], visits), on=["patient", "visit"])
+              .join(_new_lesions(rows, criterion), on=["patient", "visit"]))
+    return _categories(judged.reset_index(drop=True), criterion)
+
+
+# -- lesions -------------------------------------------------------------------------------------------
+
+def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """Lesions with defaults filled in, the size this criterion measures, and whether each is gone."""
+    needed = (*COLUMNS, "viable_diameter_mm") if criterion.viable else COLUMNS
+    missing = [column for column in needed if column not in lesions]
+    if missing:
+        raise ResponseError(f"lesions: column {missing[0]} is missing; {criterion.name} needs {', '.join(needed)}.")
+    rows = lesions.reset_index(drop=True).copy()
+    for name, empty in (("visit_day", np.nan), ("short_axis_mm", np.nan), ("organ", None), ("node", False),
+                        ("unequivocal_progression", None)):
+        if name not in rows:
+            rows[name] = empty
+    for name in ("target", "new", "extrahepatic", "node"):
+        rows[name] = rows[name].astype("boolean").fillna(False).astype(bool)
+    rows["unequivocal_progression"] = rows["unequivocal_progression"].astype("boolean")
+    longest, short = rows.longest_diameter_mm.astype(float), rows.short_axis_mm.astype(float)
+    if criterion.viable:
+        rows["size_mm"] = rows.viable_diameter_mm.astype(float).mask(longest.eq(0), 0.0)
+    else:
+        rows["size_mm"] = longest.where(~rows.node, short)
+    normal_node = rows.node & (rows.size_mm < NORMAL_NODE_MM) & (not criterion.viable)
+    rows["gone"] = rows.size_mm.eq(0) | normal_node
+    _refuse_contradictions(rows)
+    return rows
+
+
+def _refuse_contradictions(rows: pd.DataFrame) -> None:
+    repeated = rows.duplicated(["patient", "visit", "lesion"])
+    if repeated.any():
+        row = rows[repeated].iloc[0]
+        raise ResponseError(f"lesions: {row.lesion} of {row.patient} is listed twice at visit {row.visit}; keep one row.")
+    known = rows.loc[rows.visit.eq(BASELINE), ["patient", "lesion"]].drop_duplicates().assign(known=True)
+    later = rows[rows.visit.ne(BASELINE)].merge(known, on=["patient", "lesion"], how="left")
+    later = later[later.patient.isin(known.patient)]
+    unannounced = later[later.known.isna() & ~later.new]
+    if len(unannounced):
+        row = unannounced.iloc[0]
+        raise ResponseError(f"lesions: {row.lesion} of {row.patient} at visit {row.visit} was not seen at baseline and is "
+                            "not marked new; add its baseline row or set new to true.")
+    old = later[later.known.notna() & later.new]
+    if len(old):
+        row = old.iloc[0]
+        raise ResponseError(f"lesions: {row.lesion} of {row.patient} is marked new at visit {row.visit} but was seen at "
+                            "baseline; set new to false or give the new lesion a name of its own.")
+
+
+def _in_compartment(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    if criterion.compartment == "all":
+        return pd.Series(True, rows.index)
+    return rows.extrahepatic.eq(criterion.compartment == "extrahepatic")
+
+
+def _visits(rows: pd.DataFrame) -> pd.DataFrame:
+    """All visits in time order, baseline first; from every lesion, judged by this criterion or not."""
+    visits = rows.groupby(["patient", "visit"], sort=False, as_index=False).visit_day.min()
+    visits["follow_up"] = visits.visit.ne(BASELINE)
+    several = visits.follow_up & (visits.groupby("patient").follow_up.transform("sum") > 1)
+    unplaced = visits[several & visits.visit_day.isna()]
+    if len(unplaced):
+        row = unplaced.iloc[0]
+        raise ResponseError(f"lesions: {row.patient} has several follow-up visits but {row.visit} has no visit_day; "
+                            "give the day, so that the visits can be put in order.")
+    visits["has_baseline"] = ~visits.groupby("patient").follow_up.transform("all")
+    return visits.sort_values(["patient", "follow_up", "visit_day"], kind="stable")
+
+
+# -- targets -------------------------------------------------------------------------------------------
+
+def _targets(at_baseline: pd.DataFrame, criterion: Criterion, choice: str) -> pd.Series:
+    """Which baseline rows are targets of this criterion."""
+    if choice not in TARGET_CHOICES:
+        raise ResponseError(f"targets = '{choice}' is unknown; use one of {', '.join(TARGET_CHOICES)}.")
+    organ = at_baseline.organ.where(at_baseline.organ.notna(), "unstated")
+    organ = organ.where(at_baseline.extrahepatic, "liver").mask(at_baseline.node, "lymph nodes")
+    if choice == "largest":
+        return _largest(at_baseline, organ, criterion)
+    # a lesion without arterial enhancement is no mRECIST target, however large
+    marked = at_baseline.target & ~(at_baseline.size_mm.eq(0) if criterion.viable else False)
+    _refuse_bad_targets(at_baseline, marked, organ, criterion)
+    return marked
+
+
+def _measurable(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
+    """Large enough at baseline to be followed; mRECIST asks it of the whole lesion and for enhancement."""
+    if criterion.viable:
+        return (rows.longest_diameter_mm >= MEASURABLE_MM) & (rows.size_mm > 0)
+    return rows.size_mm >= np.where(rows.node, MEASURABLE_NODE_MM, MEASURABLE_MM)
+
+
+def _largest(at_baseline: pd.DataFrame, organ: pd.Series, criterion: Criterion) -> pd.Series:
+    """The largest measurable lesions, at most two an organ, each organ's largest before any second one."""
+    pool = at_baseline[_measurable(at_baseline, criterion)].assign(organ=organ)
+    pool = pool.sort_values(["patient", "size_mm"], ascending=[True, False], kind="stable")
+    pool["in_organ"] = pool.groupby(["patient", "organ"]).cumcount()
+    pool = pool[pool.in_organ < MOST_TARGETS_PER_ORGAN]
+    pool = pool.sort_values(["patient", "in_organ", "size_mm"], ascending=[True, True, False], kind="stable")
+    chosen = pool.index[pool.groupby("patient").cumcount() < MOST_TARGETS]
+    return pd.Series(at_baseline.index.isin(chosen), at_baseline.index)
+
+
+def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.Series, criterion: Criterion) -> None:
+    remedy = "mark the others as non-target, or let targets = 'largest' choose"
+    small = at_baseline[marked & at_baseline.size_mm.notna() & ~_measurable(at_baseline, criterion)]
+    if len(small):
+        row = small.iloc[0]
+        limit = MEASURABLE_NODE_MM if row.node and not criterion.viable else MEASURABLE_MM
+        size = row.longest_diameter_mm if criterion.viable else row.size_mm
+        raise ResponseError(f"lesions: target {row.lesion} of {row.patient} measures {size:g} mm at baseline; "
+                            f"{criterion.name} needs {limit:g} mm: mark it as non-target.")
+    counts = at_baseline[marked].groupby("patient").size()
+    if (counts > MOST_TARGETS).any():
+        patient = counts.idxmax()
+        raise ResponseError(f"lesions: {patient} has {counts[patient]} targets; {criterion.name} allows {MOST_TARGETS}: {remedy}.")
+    stated = marked & organ.ne("unstated")
+    counts = at_baseline[stated].groupby(["patient", organ[stated].rename("organ")]).size()
+    if (counts > MOST_TARGETS_PER_ORGAN).any():
+        patient, where = counts.idxmax()
+        raise ResponseError(f"lesions: {patient} has {counts.max()} targets in one organ ({where}); {criterion.name} allows "
+                            f"{MOST_TARGETS_PER_ORGAN}: {remedy}.")
+
+
+def _followed(rows: pd.DataFrame, followed: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    """Each followed lesion at each of its patient's visits; not evaluated where it has no row."""
+    grid = visits[["patient", "visit"]].merge(followed[["patient", "lesion"]], on="patient")
+    columns = ["patient", "visit", "lesion", "size_mm", "gone", "unequivocal_progression"]
+    grid = grid.merge(rows[columns], on=["patient", "visit", "lesion"], how="left")
+    grid["gone"] = grid.gone.eq(True)
+    return grid
+
+
+def _target_sums(rows: pd.DataFrame, targets: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    by_visit = _followed(rows, targets, visits).groupby(["patient", "visit"])
+    sums = by_visit.agg(n_targets=("lesion", "size"), n_measured=("size_mm", "count"), targets_gone=("gone", "all"))
+    sums["measured_mm"] = by_visit.size_mm.sum(min_count=1)
+    return sums
+
+
+def _non_targets(rows: pd.DataFrame, non_targets: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
+    followed = _followed(rows, non_targets, visits)
+    # a non-target may be too vague to measure: a word on its progression also evaluates it
+    followed["evaluated"] = followed.size_mm.notna() | followed.unequivocal_progression.notna()
+    followed["progressed"] = followed.unequivocal_progression.fillna(False).astype(bool)
+    return followed.groupby(["patient", "visit"]).agg(
+        n_non_targets=("lesion", "size"), n_evaluated=("evaluated", "sum"), non_targets_gone=("gone", "all"),
+        non_target_progressed=("progressed", "any"))
+
+
+def _new_lesions(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """Whether a new lesion counts, or may count but was not measured well enough to tell."""
+    new = rows[rows.new & rows.visit.ne(BASELINE)].copy()
+    if not criterion.viable:
+        new["counts"], new["unclear"] = ~new.gone, False
+    else:
+        longest = new.longest_diameter_mm.astype(float)
+        first = longest.groupby([new.patient, new.lesion]).transform("first")
+        large = longest >= criterion.new_lesion_mm
+        # without the typical enhancement a nodule is disease only once it has grown by 10 mm
+        new["counts"] = (large & (new.size_mm > 0)) | (longest - first >= MEASURABLE_MM)
+        new["unclear"] = ~new.counts & (longest.isna() | (large & new.size_mm.isna()))
+    return new.groupby(["patient", "visit"]).agg(new_lesion=("counts", "any"), new_lesion_unclear=("unclear", "any"))
+
+
+# -- categories ----------------------------------------------------------------------------------------
+
+def _categories(judged: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
+    """Categories of targets, of non-targets and overall, by the standards' tables."""
+    for count in ("n_targets", "n_measured", "n_non_targets", "n_evaluated"):
+        judged[count] = judged[count].fillna(0).astype(int)
+    for flag in ("targets_gone", "non_targets_gone", "non_target_progressed", "new_lesion", "new_lesion_unclear"):
+        judged[flag] = judged[flag].eq(True)
+    _sums(judged)
+    judged["target_response"] = _target_response(judged, criterion)
+    judged["non_target_response"] = np.select(
+        [judged.n_non_targets.eq(0), judged.non_target_progressed, judged.n_evaluated < judged.n_non_targets,
+         judged.non_targets_gone], ["none", "PD", "NE", "CR"], default=NON_CR_NON_PD)
+    judged["reappeared"] = _reappeared(judged)
+    judged["response"] = _overall(judged)
+    judged["decided_by"] = _decided_by(judged)
+    columns = ["patient", "visit", "visit_day", "n_targets", "baseline_sum_mm", "nadir_mm", "sum_mm", "change_percent",
+               "nadir_change_percent", "target_response", "non_target_response", "new_lesion", "response", "decided_by"]
+    return judged.loc[judged.follow_up, columns].reset_index(drop=True)
+
+
+def _sums(judged: pd.DataFrame) -> None:
+    complete = (judged.n_targets > 0) & (judged.n_measured == judged.n_targets)
+    judged["sum_mm"] = judged.measured_mm.where(complete)
+    patient = judged.patient
+    judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient).transform("first")
+    earlier = judged.sum_mm.groupby(patient).shift().groupby(patient).cummin()
+    judged["nadir_mm"] = earlier.groupby(patient).ffill()
+    for change, reference in (("change_percent", judged.baseline_sum_mm), ("nadir_change_percent", judged.nadir_mm)):
+        judged[change] = 100 * (judged.sum_mm - reference) / reference.where(reference > 0)
+
+
+def _target_response(judged: pd.DataFrame, criterion: Criterion) -> np.ndarray:
+    """CR, PR, SD, PD or NE of the targets; "none" without targets.
+
+    Growth is read from what was measured, so that a missing target cannot hide progression.
+    """
+    growth = judged.measured_mm - judged.nadir_mm
+    grown = ((growth > TOLERANCE_MM) & (growth >= criterion.progression * judged.nadir_mm - TOLERANCE_MM)
+             & (growth >= criterion.progression_mm - TOLERANCE_MM))
+    shrunk = judged.sum_mm <= (1 - criterion.partial_response) * judged.baseline_sum_mm + TOLERANCE_MM
+    unknown = judged.sum_mm.isna() | judged.baseline_sum_mm.isna()
+    return np.select([judged.n_targets.eq(0), judged.targets_gone, grown, unknown, shrunk],
+                     ["none", "CR", "PD", "NE", "PR"], default="SD")
+
+
+def _reappeared(judged: pd.DataFrame) -> pd.Series:
+    """Disease seen again after a complete response, which RECIST 1.1 (Table 3, footnote) calls progression."""
+    clear = _complete(judged) & ~judged.new_lesion
+    was_clear = clear.groupby(judged.patient).cummax().groupby(judged.patient).shift(fill_value=False).astype(bool)
+    target_back = judged.measured_mm.gt(0) & ~judged.targets_gone
+    non_target_back = (judged.n_evaluated > 0) & judged.non_target_response.eq(NON_CR_NON_PD)
+    return was_clear & (target_back | non_target_back)
+
+
+def _complete(judged: pd.DataFrame) -> pd.Series:
+    parts = judged[["target_response", "non_target_response"]]
+    return parts.isin(["CR", "none"]).all(axis=1) & parts.eq("CR").any(axis=1) & judged.follow_up
+
+
+def _overall(judged: pd.DataFrame) -> np.ndarray:
+    """Tables 1 and 2 of RECIST 1.1; mRECIST's table is the same."""
+    target, non_target = judged.target_response, judged.non_target_response
+    progressed = target.eq("PD") | non_target.eq("PD") | judged.new_lesion | judged.reappeared
+    unknown = ~judged.has_baseline | judged.new_lesion_unclear | target.eq("NE")
+    without_targets = target.eq("none")
+    return np.select(
+        [progressed, unknown, without_targets & non_target.eq("none"), without_targets, _complete(judged), target.eq("CR")],
+        ["PD", "NE", "NE", non_target, "CR", "PR"], default=target)
+
+
+def _decided_by(judged: pd.DataFrame) -> list[str]:
+    """What makes a PD a PD; empty for every other category."""
+    reasons = {"targets": judged.target_response.eq("PD"), "non-targets": judged.non_target_response.eq("PD"),
+               "new lesion": judged.new_lesion, "reappearance": judged.reappeared & judged.target_response.ne("PD")}
+    table = pd.DataFrame(reasons).where(judged.response.eq("PD"), False).to_numpy()
+    return [", ".join(name for name, holds in zip(reasons, row) if holds) for row in table]
