@@ -5,17 +5,18 @@ from __future__ import annotations
 import matplotlib as mpl
 from cycler import cycler
 
-# Okabe & Ito (2008), ordered so that neighbours differ in lightness too and stay apart in greyscale.
+# Okabe & Ito (2008): apart under every colour-blindness. Six colours of middling lightness cannot all stay apart in
+# greyscale; neighbours do but for the last, so more than three groups want a line style, marker or hatch as well.
 BLUE, ORANGE, SKY, GREEN, VERMILION, PURPLE = "#0072B2", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7"
 INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
-PALETTE = [BLUE, ORANGE, GREEN, PURPLE, VERMILION, SKY]
+PALETTE = [BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE]
 LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5))]
 HATCHES = ["", "////", "....", "xxxx", "\\\\\\\\", "++"]
 MARKERS = ["o", "s", "^", "D", "v", "P"]
 
 TREATMENT_COLOURS = {"DEB-TACE": BLUE, "Y90": ORANGE, "ablation": GREEN}
-# best to worst, dark to light to dark: ordered in lightness, so that greyscale keeps the order
-CATEGORY_COLOURS = {"CR": "#08519C", "PR": "#6BAED6", "SD": "#D9D9D9", "PD": "#B2430C", "NE": "#FFFFFF"}
+# Blue for response, orange for progression; each its own lightness, so that greyscale keeps them apart.
+CATEGORY_COLOURS = {"CR": "#08306B", "PR": "#6BAED6", "SD": "#D9D9D9", "PD": "#B2430C", "NE": "#FFFFFF"}
 
 FULL_WIDTH_IN = 6.8
 DISPLAY_DPI = 144
