@@ -251,10 +251,9 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``patient, visit`` and a column per score and class, missing where an input is; Child-Pugh is
-        missing throughout where ascites or encephalopathy is not among the columns. Ascites and
-        encephalopathy are facts of the patient row: known at baseline, so later visits have no Child-Pugh
-        unless the labs table itself carries the two columns.
+        ``patient, visit`` and a column per score and class, missing where an input is. Child-Pugh is missing
+        throughout where ascites or encephalopathy is not known; both are known at baseline only, so that later
+        visits carry them forward and a change in points is the laboratory's.
 
     Raises
     ------
@@ -272,18 +271,12 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     scores = wide[["patient", "visit"]].assign(
         meld=meld(*kidney_and_liver, dialysis), meld_na=meld_na(*kidney_and_liver, wide["sodium"], dialysis),
         meld_3=np.where(wide["sex"].isna(), np.nan, score_3), albi=score_albi, albi_grade=albi_grade(score_albi),
-        child_pugh=_child_pugh_where_known(wide, labs))
+        child_pugh=_child_pugh_where_known(wide))
     return scores.assign(meld_band=meld_band(scores["meld"]), child_pugh_class=child_pugh_class(scores["child_pugh"]))
 
 
-def _child_pugh_where_known(wide: pd.DataFrame, labs: pd.DataFrame) -> np.ndarray:
-    signs = ["ascites", "encephalopathy"]
-    if set(signs) <= set(labs.columns):
-        seen = labs.groupby(["patient", "visit"], as_index=False)[signs].first()
-        wide = wide.drop(columns=_present(wide, *signs)).merge(seen, on=["patient", "visit"], how="left")
-    elif set(signs) <= set(wide.columns):
-        wide = wide.assign(**{sign: wide[sign].where(wide["visit"] == BASELINE) for sign in signs})
-    else:
+def _child_pugh_where_known(wide: pd.DataFrame) -> np.ndarray:
+    if not {"ascites", "encephalopathy"} <= set(wide.columns):
         return np.full(len(wide), np.nan)
     return child_pugh(wide["bilirubin"], wide["albumin"], wide["inr"], wide["ascites"], wide["encephalopathy"])
 

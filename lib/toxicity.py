@@ -5,13 +5,15 @@ Grades follow `data/ctcae.csv`, which holds the limits of versions 4.03, 5 and 6
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.units import REFERENCE_UNITS, to_reference_units
+from lib.cohort import DAYS_PER_MONTH
+from lib.units import to_reference_units
 
 CTCAE_FILE = Path(__file__).resolve().parent.parent / "data" / "ctcae.csv"
 CTCAE_VERSIONS = ("4.03", "5", "6")
@@ -38,7 +40,7 @@ def read_ctcae() -> pd.DataFrame:
     DataFrame
         ``version`` (text: "4.03", "5", "6"), ``analyte, term, grade``, ``applies_if`` (the condition the
         standard sets), ``comparison`` (>, >=, <, <=) of the value with ``limit`` times ``reference`` (ULN,
-        LLN, baseline) or with ``limit`` itself in ``unit`` (absolute), and ``printed`` (the grade's text).
+        LLN, baseline, or both baseline and ULN) or with ``limit`` itself in ``unit`` (absolute), and ``printed`` (the grade's text).
 
     References
     ----------
@@ -108,19 +110,26 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     pieces = []
     for analyte, term in criteria[["analyte", "term"]].drop_duplicates().itertuples(index=False):
         piece = rows[rows["analyte"] == analyte].assign(term=term)
-        at_baseline = piece["visit"] == BASELINE
-        graded = _grade(piece, followed[followed["term"] == term])
-        before = _grade(_as_baseline(piece), followed[followed["term"] == term])
-        own = _grade(piece, fixed[fixed["term"] == term])
-        worse = (graded > before).astype("boolean").mask(at_baseline, False)
-        # a grade of 0 is no event, whatever the baseline; missing stays missing
-        worse = worse.mask((graded == 0).fillna(False), False)
-        pieces.append(piece.assign(grade=graded.where(~at_baseline, own), new_or_worsened=worse))
-    order = ["patient", "visit_day", "analyte", "term"]
+        if len(piece):
+            pieces.append(_graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term]))
+    graded = pd.concat(pieces) if pieces else rows.assign(
+        term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"), new_or_worsened=pd.Series(dtype="boolean"))
     columns = ["patient", "visit", "visit_day", "analyte", "term", "value", "unit", "lower_normal", "upper_normal",
                "baseline", "grade", "new_or_worsened"]
-    graded = pd.concat(pieces) if pieces else rows.assign(term="", grade=pd.NA, new_or_worsened=pd.NA)
+    order = ["patient", "visit_day", "analyte", "term"]
     return graded.sort_values(order, kind="stable")[columns].reset_index(drop=True)
+
+
+def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> pd.DataFrame:
+    """One term's rows with their grade, and whether it is above that of the baseline value under the same rule."""
+    at_baseline = (rows["visit"] == BASELINE).to_numpy()
+    grade = np.where(at_baseline, _grade(rows, fixed), _grade(rows, followed))
+    before = _grade(_as_baseline(rows), followed)
+    worse = pd.array(grade > before, dtype="boolean")
+    # without a grade there is no event, whatever the baseline was
+    worse[np.isnan(grade) | (np.isnan(before) & (grade > 0))] = pd.NA
+    worse[at_baseline] = False
+    return rows.assign(grade=pd.array(grade, dtype="Int64"), new_or_worsened=worse)
 
 
 def _of_analytes(labs: pd.DataFrame, criteria: pd.DataFrame, analytes) -> pd.DataFrame:
@@ -161,46 +170,305 @@ def _fixed_limits(criteria: pd.DataFrame) -> pd.DataFrame:
     """The criteria without whatever asks for a baseline: everyone's baseline counts as normal."""
     asks = ["baseline above ULN", "baseline below LLN", "anticoagulated"]
     kept = criteria[~criteria["applies_if"].isin(asks) & (criteria["reference"] != "baseline")]
-    return kept.assign(applies_if="any")
+    return kept.assign(applies_if="any", reference=kept["reference"].replace("baseline and ULN", "ULN"))
 
 
-def _grade(rows: pd.DataFrame, criteria: pd.DataFrame) -> pd.Series:
-    """The highest grade whose criterion holds; missing while a higher one is undecided.
+def _grade(rows: pd.DataFrame, criteria: pd.DataFrame) -> np.ndarray:
+    """The highest grade whose criterion holds; NaN while a higher one is undecided.
 
-    Truth is three-valued (Kleene): a criterion with a missing limit is neither met nor unmet, but a false
-    condition settles it all the same.
+    Truth is three-valued (Kleene): 1, 0, or NaN where a limit is missing; a false condition settles a
+    criterion whatever its limit, and the minimum of two truths is their "and".
     """
-    met = pd.Series(0, index=rows.index)
-    possible = pd.Series(0, index=rows.index)
+    met, possible = np.zeros(len(rows)), np.zeros(len(rows))
     for criterion in criteria.itertuples():
-        holds = _condition(rows, criterion.applies_if) & _exceeds(rows, criterion)
-        met = met.where(~holds.fillna(False), np.maximum(met, criterion.grade))
-        possible = possible.where(~holds.fillna(True), np.maximum(possible, criterion.grade))
-    return met.astype("Int64").mask((met != possible) | rows["value"].isna())
+        condition, exceeds = _condition(rows, criterion.applies_if), _exceeds(rows, criterion)
+        holds = np.where((condition == 0) | (exceeds == 0), 0.0, condition * exceeds)
+        met = np.where(holds == 1, np.maximum(met, criterion.grade), met)
+        possible = np.where(holds != 0, np.maximum(possible, criterion.grade), possible)
+    return np.where((met == possible) & rows["value"].notna().to_numpy(), met, np.nan)
 
 
-def _condition(rows: pd.DataFrame, applies_if: str) -> pd.Series:
+def _condition(rows: pd.DataFrame, applies_if: str) -> np.ndarray:
     if applies_if == "any":
-        return pd.Series(True, index=rows.index, dtype="boolean")
-    if applies_if in ("anticoagulated", "not anticoagulated"):
-        return rows["anticoagulated"] if applies_if == "anticoagulated" else ~rows["anticoagulated"]
-    left, comparison, right = {
-        "baseline above ULN": ("baseline", ">", "baseline_upper_normal"),
-        "baseline not above ULN": ("baseline", "<=", "baseline_upper_normal"),
-        "baseline below LLN": ("baseline", "<", "baseline_lower_normal"),
-        "value above baseline": ("value", ">", "baseline"),
-    }[applies_if]
-    return _compare(rows[left], comparison, rows[right])
+        return np.ones(len(rows))
+    if applies_if.endswith("anticoagulated"):
+        treated = rows["anticoagulated"].to_numpy(dtype=float, na_value=np.nan)
+        return treated if applies_if == "anticoagulated" else 1 - treated
+    comparison, limit = {"baseline above ULN": (">", "baseline_upper_normal"), "baseline not above ULN": ("<=", "baseline_upper_normal"),
+                         "baseline below LLN": ("<", "baseline_lower_normal")}[applies_if]
+    return _compare(rows["baseline"].to_numpy(), comparison, rows[limit].to_numpy())
 
 
-def _exceeds(rows: pd.DataFrame, criterion) -> pd.Series:
-    column = {"ULN": "upper_normal", "LLN": "lower_normal", "baseline": "baseline"}.get(criterion.reference)
-    limit = criterion.limit * rows[column] if column else pd.Series(float(criterion.limit), index=rows.index)
-    return _compare(rows["value"], criterion.comparison, limit)
+def _exceeds(rows: pd.DataFrame, criterion) -> np.ndarray:
+    if criterion.reference == "absolute":
+        return _compare(rows["value"].to_numpy(), criterion.comparison, np.full(len(rows), float(criterion.limit)))
+    columns = {"ULN": ["upper_normal"], "LLN": ["lower_normal"], "baseline": ["baseline"],
+               "baseline and ULN": ["baseline", "upper_normal"]}[criterion.reference]
+    # above both is above the larger; NaN, if either is missing
+    limit = rows[columns].to_numpy().max(axis=1)
+    return _compare(rows["value"].to_numpy(), criterion.comparison, criterion.limit * limit)
 
 
-def _compare(left: pd.Series, comparison: str, right: pd.Series) -> pd.Series:
-    near = (left - right).abs() <= _RELATIVE_TOLERANCE * right.abs()
+def _compare(left: np.ndarray, comparison: str, right: np.ndarray) -> np.ndarray:
+    near = np.abs(left - right) <= _RELATIVE_TOLERANCE * np.abs(right)
     strictly = (left > right) if comparison.startswith(">") else (left < right)
     result = (strictly | near) if comparison.endswith("=") else (strictly & ~near)
-    return result.astype("boolean").mask(left.isna() | right.isna())
+    return np.where(np.isnan(left) | np.isnan(right), np.nan, result.astype(float))
+
+
+# -- laboratory summaries ------------------------------------------------------------------------------
+
+def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analytes=PAPER_ANALYTES,
+                 only_new: bool = False) -> pd.DataFrame:
+    """Each patient's worst laboratory grade at a visit.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        From `grade_labs`.
+    patients : array-like of str
+        Who is asked about; one without a graded value at the visit gets a missing grade.
+    visit : str
+    analytes : sequence of str
+        Which analytes count (default: the six the paper followed).
+    only_new : bool
+        Count only grades that are new or worse than at baseline; others become 0, undecided ones missing.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by patient: ``worst_grade`` (Int64), ``n_graded`` (analytes graded), ``worst_terms`` (text).
+        A worst grade over fewer than all analytes is a lower bound.
+    """
+    at_visit = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
+    grade = at_visit["grade"]
+    if only_new:
+        grade = grade.where(at_visit["new_or_worsened"].fillna(True), 0).mask(at_visit["new_or_worsened"].isna())
+    at_visit = at_visit.assign(grade=grade).dropna(subset="grade")
+    by_patient = at_visit.groupby("patient")
+    worst = by_patient["grade"].max()
+    leading = at_visit[(at_visit["grade"] == at_visit["patient"].map(worst)) & (at_visit["grade"] > 0)]
+    summary = pd.DataFrame({"worst_grade": worst, "n_graded": by_patient["analyte"].nunique(),
+                            "worst_terms": leading.groupby("patient")["term"].agg("; ".join)})
+    summary = summary.reindex(pd.Index(list(patients), name="patient"))
+    return summary.assign(worst_grade=summary["worst_grade"].astype("Int64"),
+                          n_graded=summary["n_graded"].fillna(0).astype(int), worst_terms=summary["worst_terms"].fillna(""))
+
+
+def grade_counts(grades, groups=None) -> pd.DataFrame:
+    """Patients per grade.
+
+    Parameters
+    ----------
+    grades : Series of Int64
+        One worst grade per patient, missing where not graded.
+    groups : Series of str, optional
+        A group per patient, on the same index; adds a column per group.
+
+    Returns
+    -------
+    DataFrame
+        Rows 0 to 5 and ``"not graded"``; columns ``"all"`` and each group.
+    """
+    rows = [*GRADES, "not graded"]
+    labels = grades.astype(object).where(grades.notna(), "not graded")
+    counts = {"all": labels.value_counts()}
+    for group in ([] if groups is None else list(dict.fromkeys(groups))):
+        counts[group] = labels[groups == group].value_counts()
+    return pd.DataFrame({name: count.reindex(rows, fill_value=0) for name, count in counts.items()}, index=rows).astype(int)
+
+
+def shift_table(grades: pd.DataFrame, term: str, visit: str = "month_3") -> pd.DataFrame:
+    """Grade at baseline against grade at a later visit, in patients.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        From `grade_labs`.
+    term : str
+        A CTCAE term, e.g. "Hypoalbuminemia".
+    visit : str
+
+    Returns
+    -------
+    DataFrame
+        Rows: baseline grade 0 to 4 and ``"missing"``; columns: the same at `visit`. Patients with neither
+        value are left out.
+    """
+    order = [*GRADES[:-1], "missing"]
+    wide = grades[(grades["term"] == term) & grades["visit"].isin([BASELINE, visit])].pivot(
+        index="patient", columns="visit", values="grade").reindex(columns=[BASELINE, visit])
+    wide = wide.dropna(how="all").astype(object)
+    wide = wide.where(wide.notna(), "missing")
+    return pd.crosstab(wide[BASELINE], wide[visit]).reindex(index=order, columns=order, fill_value=0)
+
+
+def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
+    """Each patient's peak ALT, AST, bilirubin and ALP after baseline, as multiples of the upper limit of normal.
+
+    Parameters
+    ----------
+    labs : DataFrame
+        Long, as for `grade_labs`.
+    after : str
+        The visit left out.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by patient: ``alt, ast, bilirubin, alp`` (NaN where no value or no limit) and ``range`` (text,
+        missing where ALT or bilirubin is): "Hy's law range" for ALT above 3 and bilirubin above 2 times
+        ULN, "Temple's corollary" for ALT alone, "hyperbilirubinaemia" for bilirubin alone, else "neither".
+
+    References
+    ----------
+    FDA. Guidance for industry: drug-induced liver injury (2009). Watkins PB, et al. Hepatology 2011;54:1480-1485.
+    """
+    later = labs[(labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])]
+    times = later["value"].astype(float) / later["upper_normal"].astype(float)
+    peaks = later.assign(times=times).pivot_table(index="patient", columns="analyte", values="times", aggfunc="max")
+    peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])
+    known = peaks["alt"].notna() & peaks["bilirubin"].notna()
+    names = {(True, True): "Hy's law range", (True, False): "Temple's corollary", (False, True): "hyperbilirubinaemia"}
+    injury = [names.get((alt > 3, bilirubin > 2), "neither") if seen else None
+              for alt, bilirubin, seen in zip(peaks["alt"], peaks["bilirubin"], known)]
+    return peaks.rename_axis(columns=None).assign(range=injury)
+
+
+# -- clinical events -----------------------------------------------------------------------------------
+
+SIR_SEVERITY = {1: "mild", 2: "moderate", 3: "severe", 4: "life-threatening or disabling", 5: "death"}
+
+
+def events_in_window(events: pd.DataFrame, window_days: float) -> pd.DataFrame:
+    """Adverse events that began from first treatment to the end of a window.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``patient, term, grade`` and, where known, ``onset_day, relation, hospital_days``.
+    window_days : float
+        Last day counted, day 0 being the first treatment.
+
+    Returns
+    -------
+    DataFrame
+        Events with an unknown day are kept: leaving them out would make a treatment look safer.
+    """
+    if "onset_day" not in events:
+        return events
+    onset = events["onset_day"]
+    return events[onset.isna() | onset.between(0, window_days)]
+
+
+def worst_event_grades(events: pd.DataFrame, patients) -> pd.Series:
+    """Each patient's worst clinical grade; 0 for a patient without an event.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``patient, grade``.
+    patients : array-like of str
+
+    Returns
+    -------
+    Series of Int64, indexed by patient
+    """
+    worst = events.groupby("patient")["grade"].max()
+    return worst.reindex(pd.Index(list(patients), name="patient")).fillna(0).astype("Int64").rename("worst_grade")
+
+
+def events_by_term(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Patients per term and worst grade, most frequent term first.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``patient, term, grade``; a patient counts once a term, with the worst grade.
+    patients : DataFrame
+        ``patient, first_treatment``.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by term: columns 1 to 5 (patients with that worst grade), ``any``, and one column per first
+        treatment (patients with the term at any grade). Empty without events.
+    """
+    worst = events.groupby(["term", "patient"], as_index=False)["grade"].max()
+    worst["treatment"] = worst["patient"].map(patients.set_index("patient")["first_treatment"])
+    treatments = list(dict.fromkeys(patients["first_treatment"]))
+    by_grade = pd.crosstab(worst["term"], worst["grade"]).reindex(columns=GRADES[1:], fill_value=0)
+    by_treatment = pd.crosstab(worst["term"], worst["treatment"]).reindex(columns=treatments, fill_value=0)
+    table = by_grade.assign(any=by_grade.sum(axis=1)).join(by_treatment).astype(int)
+    return table.loc[sorted(table.index, key=lambda term: (-table.loc[term, "any"], term))]
+
+
+def sir_severity(events: pd.DataFrame) -> pd.Series:
+    """Severity of each event on the scale of the Society of Interventional Radiology, 1 to 5.
+
+    Parameters
+    ----------
+    events : DataFrame
+        ``grade`` (CTCAE) and, where known, ``hospital_days``.
+
+    Returns
+    -------
+    Series of Int64
+        5 for a CTCAE grade 5; 4 for a CTCAE grade 4; else by the stay in hospital the event caused: 3 above
+        one day, 2 for one day (overnight); without a stay 2 where CTCAE says grade 3, else 1. Missing where the
+        stay is unknown and the grade is below 4.
+
+    Notes
+    -----
+    SIR grades escalation of care, CTCAE grades the event. The rows hold days in hospital but neither drugs nor
+    interventions, so an event treated on the ward without an extra night counts as mild: a lower bound.
+
+    References
+    ----------
+    Khalilzadeh O, et al. J Vasc Interv Radiol 2017;28:1432-1437.
+    """
+    grade = events["grade"].astype("Int64")
+    days = events["hospital_days"].astype(float) if "hospital_days" in events else pd.Series(np.nan, index=events.index)
+    severity = np.select([grade >= 4, days > 1, (days > 0) | (grade == 3)], [grade, 3, 2], default=1)
+    return pd.Series(severity, index=events.index, dtype="Int64").mask(days.isna() & (grade < 4)).rename("sir_severity")
+
+
+# -- early death ---------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class EarlyDeaths:
+    """Deaths within some days of first treatment.
+
+    Attributes
+    ----------
+    deaths : int
+    n_followed : int
+        Patients who died by the day or were followed to it: the denominator.
+    n_lost : int
+        Censored before the day; whether they lived to it is unknown.
+    """
+
+    deaths: int
+    n_followed: int
+    n_lost: int
+
+
+def early_deaths(patients: pd.DataFrame, days: float) -> EarlyDeaths:
+    """Deaths from any cause up to a day after first treatment.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        ``os_treatment_months`` and ``died``; a month has 30.4375 days.
+    days : float
+
+    Returns
+    -------
+    EarlyDeaths
+    """
+    followed_days = patients["os_treatment_months"].astype(float) * DAYS_PER_MONTH
+    died = patients["died"].astype(bool)
+    # months kept to some decimals put day 30 at 29.99 or 30.01: half a day either way is the same day
+    deaths = died & (followed_days < days + 0.5)
+    lost = ~died & (followed_days < days - 0.5)
+    return EarlyDeaths(int(deaths.sum()), int((~lost).sum()), int(lost.sum()))
