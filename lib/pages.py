@@ -46,7 +46,7 @@ def build_pages(out):
     out = Path(out)
     book, html = out / ".book", out / "html"
     shutil.rmtree(book, ignore_errors=True)
-    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "mathml.py"))
+    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "markup.py"))
     results = read_documents(out / "results")
     labels = places_of_labels(results)
     for path in sorted((out / "notebooks").glob("*.ipynb")):

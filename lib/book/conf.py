@@ -6,7 +6,7 @@ author = ""
 copyright = ""  # noqa: A001 - Sphinx's own name
 language = "en"
 
-extensions = ["myst_nb", "sphinxcontrib.bibtex", "lib.book.mathml"]
+extensions = ["myst_nb", "sphinxcontrib.bibtex", "lib.book.markup"]
 exclude_patterns = ["_templates", "conf.py"]
 templates_path = ["_templates"]
 
@@ -29,6 +29,7 @@ bibtex_default_style = "unsrt"
 bibtex_reference_style = "author_year"
 
 html_theme = "sphinx_book_theme"
+html_sidebars = {"**": ["brand.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_static_path = ["_static"]
 html_css_files = ["study.css"]
 html_extra_path = ["extra"]
@@ -38,7 +39,9 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 html_use_index = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
+    "navbar_persistent": [],  # the side bar has the search
     "use_download_button": False,
     "use_fullscreen_button": False,
     "show_toc_level": 2,
