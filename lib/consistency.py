@@ -138,6 +138,27 @@ def asymmetric_intervals(ledger: pd.DataFrame) -> list[Finding]:
     return findings
 
 
+def shared_limits(ledger: pd.DataFrame) -> list[Finding]:
+    """Intervals of two different estimates that end at the same printed limit, a mark of a copied cell.
+
+    Limits of different patients agree to a decimal by chance alone only now and then; a limit of 0 stands for
+    any negative one and is left out, as is one printed without decimals.
+    """
+    figures = {row.quantity: parse_printed(row.printed) for row in _numeric(ledger).drop_duplicates("quantity").itertuples()}
+    findings = []
+    for side in ("lower", "upper"):
+        stems = [q.removesuffix(f".{side}") for q in figures if q.endswith(f".{side}")]
+        for first, second in combinations([stem for stem in stems if f"{stem}.median" in figures], 2):
+            limit, other = figures[f"{first}.{side}"], figures[f"{second}.{side}"]
+            if limit.value == other.value != 0 and limit.decimals and other.decimals:
+                findings.append(Finding(
+                    f"{first} and {second} share the {side} limit {limit.text}",
+                    f"Medians of {figures[f'{first}.median'].text} and {figures[f'{second}.median'].text} are printed with "
+                    f"the same {side} limit, {limit.text}; a copied cell is plausible, not proven.",
+                    _where(ledger, f"{first}.{side}", f"{second}.{side}")))
+    return findings
+
+
 def worse_by_viable_part(ledger: pd.DataFrame) -> list[Finding]:
     """Columns with more progression by mRECIST than by RECIST: a patient worse where only the viable part counts."""
     counts = _counts(ledger)
@@ -223,13 +244,36 @@ def toxicity_totals(ledger: pd.DataFrame) -> list[Finding]:
     return [Finding("Laboratory toxicity adds up to different totals", "; ".join(totals) + ".", tuple(low.place))]
 
 
-CHECKS = (disagreeing_places, wrong_denominators, toxicity_totals, means_called_medians, asymmetric_intervals,
+CHECKS = (disagreeing_places, wrong_denominators, toxicity_totals, means_called_medians, asymmetric_intervals, shared_limits,
           worse_by_viable_part, unexplained_progressions, visit_after_follow_up, age_left_out, same_patients_by_logic)
 
 
-def contradictions(ledger: pd.DataFrame) -> list[Finding]:
-    """Every finding of every check, in the order of `CHECKS`."""
-    return [finding for check in CHECKS for finding in check(ledger)]
+def contradictions(ledger: pd.DataFrame, largest_denominator: int = 100) -> list[Finding]:
+    """Every finding of every check, in the order of `CHECKS`.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        From `lib.published.read_ledger`.
+    largest_denominator : int
+        The largest n tried when a printed percentage is traced to its denominator.
+
+    Returns
+    -------
+    list of Finding
+    """
+    findings = []
+    for check in CHECKS:
+        options = (largest_denominator,) if check is wrong_denominators else ()
+        findings += check(ledger, *options)
+    return findings
+
+
+def findings_table(findings: list[Finding]) -> pd.DataFrame:
+    """Findings as a table: finding, evidence, places."""
+    return pd.DataFrame({"Finding": [finding.title for finding in findings],
+                         "What shows it": [finding.evidence for finding in findings],
+                         "Where printed": ["; ".join(finding.places) for finding in findings]})
 
 
 # -- reading the ledger ---------------------------------------------------------------------------------
@@ -242,7 +286,7 @@ def _numeric(ledger: pd.DataFrame) -> pd.DataFrame:
         except LedgerError:
             return False
         return True
-    return ledger[ledger.printed.map(readable)]
+    return ledger[ledger.printed.map(readable).astype(bool)]
 
 
 def _counts(ledger: pd.DataFrame) -> dict[str, int]:
