@@ -1,0 +1,52 @@
+# make            the environment, every chapter executed, the pages
+# make test       the tests
+# make lab        JupyterLab in the study's environment
+# make refresh    execute the chapters and rewrite notebooks/*.ipynb
+# make lock       requirements.txt anew from pyproject.toml
+# make clean      remove what make has made
+
+.DEFAULT_GOAL := study
+.PHONY: study test lab refresh lock clean environment
+
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
+	command -v $$each > /dev/null 2>&1 && $$each -c '$(SUITABLE)' > /dev/null 2>&1 && echo $$each && break; done)
+
+RUN := .venv/bin/python
+# named after the lock's content: a changed lock is installed, a touched one is not
+INSTALLED := .venv/installed-$(firstword $(shell cksum requirements.txt))
+PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+
+study: environment
+	@$(RUN) -m lib.run
+
+test: environment
+	@$(RUN) -m pytest
+
+refresh: environment
+	@$(RUN) -m lib.run --refresh
+
+# The settings lie in the environment, not in the user's home: a .py chapter opens as a notebook, this README as a page.
+lab: environment
+	@mkdir -p .venv/share/jupyter/lab/settings
+	@cp lib/book/lab_settings.json .venv/share/jupyter/lab/settings/overrides.json
+	@.venv/bin/jupyter lab --LabApp.default_url=/lab/tree/README.md
+
+lock:
+	@command -v uv > /dev/null || { echo "The lock is made by uv: install it with 'pip install uv'." >&2; exit 1; }
+	uv pip compile --quiet pyproject.toml -o requirements.txt
+
+clean:
+	rm -rf build .venv
+
+environment: $(INSTALLED)
+
+$(INSTALLED):
+	@test -n "$(PYTHON)" || { echo "No Python 3.11, 3.12 or 3.13 was found: install one (on Debian: apt-get install python3)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { echo "$(PYTHON) cannot make environments: install its venv module (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@echo "Making the environment in .venv with $(PYTHON); the first time this takes some minutes."
+	@$(RUN) -c '$(SUITABLE)' 2> /dev/null || $(PYTHON) -m venv --clear .venv
+	@rm -f .venv/installed-*
+	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@touch $@
