@@ -1,0 +1,161 @@
+"""Checks of a univariate Cox model: proportional hazards, influence of single patients, and functional form."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.survival.checks import SurvivalDataError, check_survival
+from lib.survival.clocks import landmark
+from lib.survival.regression import _chi2_p, _check_covariate, _greenwood, cox, why_no_hazard_ratio
+
+
+@dataclass(frozen=True)
+class ProportionalHazards:
+    """Grambsch-Therneau test with what its plot needs.
+
+    Attributes
+    ----------
+    p_value : float or None
+        Small: the log hazard ratio changes with time. None where there is no model, `reason` saying why.
+    event_months, log_hazard_ratios : ndarray, shape (n_events,)
+        Scaled Schoenfeld residuals plus the coefficient: a local estimate of the log hazard ratio at each event.
+    early, late : CoxResult or None
+        Hazard ratio before and after `split_months`.
+    split_months : float or None
+    reason : str
+    """
+
+    p_value: float | None
+    event_months: np.ndarray
+    log_hazard_ratios: np.ndarray
+    early: object | None
+    late: object | None
+    split_months: float | None
+    reason: str = ""
+
+
+def proportional_hazards(months, event, covariate, *, ties="breslow", split_months=None, conf_level=0.95):
+    """Test proportional hazards of one covariate, and estimate its hazard ratio before and after a time.
+
+    Parameters
+    ----------
+    months, event
+        See `lib.survival.checks.check_survival`.
+    covariate : array-like of float, shape (n_patients,)
+    ties : {"breslow", "efron"}
+    split_months : float, optional
+        Where to split; the median event time if not given.
+    conf_level : float
+
+    Returns
+    -------
+    ProportionalHazards
+        The test regresses the residuals on the Kaplan-Meier transform of time, R's default.
+
+    References
+    ----------
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515-526. Schoenfeld D. Biometrika 1982;69:239-241. By greenwood.
+    """
+    months, event, _ = check_survival(months, event)
+    x = _check_covariate(covariate, len(months))
+    reason = why_no_hazard_ratio(months, event, x)
+    if not reason and event.sum() < 3:
+        reason = "fewer than three events"
+    if reason:
+        return ProportionalHazards(None, np.array([]), np.array([]), None, None, None, reason)
+    model = _greenwood(months, event, x, None, "efron" if ties == "efron" else "breslow")
+    test = model.cox_zph(transform="km").global_test
+    residuals = model.residuals("scaledsch", format="pandas").to_numpy(float)[:, 0]
+    split = float(np.median(months[event])) if split_months is None else float(split_months)
+    early = cox(np.minimum(months, split), event & (months <= split), x, ties=ties, conf_level=conf_level)
+    later = landmark(pd.DataFrame({"months": months, "event": event, "x": x}), "months", "event", split)
+    late = cox(later.months, later.event, later.x, ties=ties, conf_level=conf_level) if len(later) else None
+    return ProportionalHazards(float(test["p_value"]), np.sort(months[event]), residuals, early, late, split)
+
+
+def influence(months, event, covariate, *, ties="breslow"):
+    """How far each patient moves the log hazard ratio (dfbeta), approximate and by refitting without the patient.
+
+    Parameters
+    ----------
+    months, event
+        See `lib.survival.checks.check_survival`.
+    covariate : array-like of float, shape (n_patients,)
+    ties : {"breslow", "efron"}
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a patient, in the order given: `dfbeta`, `dfbetas` (in standard errors) and `hazard_ratio_without`
+        (missing where the refit has no estimate).
+
+    References
+    ----------
+    Therneau TM, Grambsch PM. Modeling Survival Data, 2000, section 7.1. dfbeta by greenwood.
+    """
+    months, event, _ = check_survival(months, event)
+    x = _check_covariate(covariate, len(months))
+    reason = why_no_hazard_ratio(months, event, x)
+    if reason:
+        raise SurvivalDataError(f"Influence needs a hazard ratio, and {reason}.")
+    method = "efron" if ties == "efron" else "breslow"
+    model = _greenwood(months, event, x, None, method)
+    columns = {kind: model.residuals(kind, format="pandas").to_numpy(float)[:, 0] for kind in ("dfbeta", "dfbetas")}
+    everyone = np.arange(len(x))
+    without = [_ratio_of(months, event, x, everyone != left_out, method) for left_out in everyone]
+    return pd.DataFrame({**columns, "hazard_ratio_without": without})
+
+
+def _ratio_of(months, event, x, kept, ties):
+    if why_no_hazard_ratio(months[kept], event[kept], x[kept]):
+        return np.nan
+    return float(np.exp(_greenwood(months[kept], event[kept], x[kept], None, ties).coef_[0]))
+
+
+def functional_form(months, event, covariate, *, ties="breslow"):
+    """Is a straight line on the log-hazard scale enough for a continuous covariate?
+
+    Parameters
+    ----------
+    months, event
+        See `lib.survival.checks.check_survival`.
+    covariate : array-like of float, shape (n_patients,)
+    ties : {"breslow", "efron"}
+
+    Returns
+    -------
+    dict
+        `linear_p` (likelihood ratio against nothing), `curvature_p` (squared term added to the line),
+        `log_likelihoods` of "linear", "logarithm" (None with values <= 0) and "quadratic", and `martingale`: residuals of the model
+        without covariates, whose smoothed course against the covariate shows its form.
+
+    References
+    ----------
+    Therneau TM, Grambsch PM, Fleming TR. Biometrika 1990;77:147-160 (martingale residuals).
+    """
+    months, event, _ = check_survival(months, event)
+    x = _check_covariate(covariate, len(months))
+    reason = why_no_hazard_ratio(months, event, x)
+    if reason or len(np.unique(x)) < 4:
+        return {"linear_p": None, "curvature_p": None, "log_likelihoods": {}, "martingale": None,
+                "reason": reason or "fewer than four different values"}
+    method = "efron" if ties == "efron" else "breslow"
+    z = (x - x.mean()) / x.std()
+    fits = {"linear": _greenwood(months, event, z, None, method),
+            "quadratic": _greenwood(months, event, np.column_stack([z, z**2]), None, method)}
+    likelihoods = {name: float(fit.loglik_) for name, fit in fits.items()} | {"logarithm": None}
+    if (x > 0).all():
+        logs = np.log(x)
+        likelihoods["logarithm"] = float(_greenwood(months, event, (logs - logs.mean()) / logs.std(), None, method).loglik_)
+    return {"linear_p": _chi2_p(fits["linear"].lr_stat_),
+            "curvature_p": _chi2_p(2 * (likelihoods["quadratic"] - likelihoods["linear"])),
+            "log_likelihoods": likelihoods, "martingale": null_martingale_residuals(months, event), "reason": ""}
+
+
+def null_martingale_residuals(months, event):
+    """Events minus cumulative hazard (Nelson-Aalen) of each patient: the log-rank scores; shape (n_patients,)."""
+    from lib.survival.batch import logrank_scores
+
+    months, event, _ = check_survival(months, event)
+    return logrank_scores(months, event)

@@ -1,0 +1,206 @@
+"""What a cohort offers to survival analysis: the groupings of the paper's Table 2, and the covariates of the Cox models."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.cohort import DAYS_PER_MONTH
+from lib.survival.checks import SurvivalDataError
+
+CLOCKS = {
+    "os_diagnosis": ("os_diagnosis_months", "died", "Overall survival from diagnosis"),
+    "os_liver_metastasis": ("os_liver_metastasis_months", "died", "Overall survival from liver metastasis"),
+    "os_treatment": ("os_treatment_months", "died", "Overall survival from first treatment"),
+    "liver_pfs": ("liver_pfs_months", "liver_progressed", "Liver progression-free survival from first treatment"),
+}
+ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp", "creatinine", "platelets", "sodium")
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """A division of the patients in two.
+
+    Attributes
+    ----------
+    title : str
+        As a table row names it.
+    labels : pandas.Series of str, shape (n_patients,)
+        Level of each patient (a key of `levels`), missing where unknown.
+    levels : dict
+        Level -> its name for readers, in the order shown.
+    known_months : ndarray or None, shape (n_patients,)
+        Months from first treatment at which the level became known; None where it was known at treatment.
+    """
+
+    title: str
+    labels: pd.Series
+    levels: dict
+    known_months: np.ndarray | None = None
+
+    @property
+    def known(self):
+        """Patients with a level, ndarray of bool."""
+        return self.labels.notna().to_numpy()
+
+    def counts(self):
+        """Patients of each level, in order."""
+        found = Counter(self.labels.dropna())
+        return {level: found.get(level, 0) for level in self.levels}
+
+
+def treatment_gap(patients):
+    """Months from liver metastasis to first treatment; missing where a clock is."""
+    return (patients.os_liver_metastasis_months - patients.os_treatment_months).rename("treatment_gap_months")
+
+
+def groupings(study, early_treatment_months=4.0):
+    """The groupings of Table 2 that the cohort allows.
+
+    Parameters
+    ----------
+    study : lib.cohort.Cohort
+    early_treatment_months : float
+        Treatment gap up to which treatment is early.
+
+    Returns
+    -------
+    dict
+        Quantity name -> Grouping; one whose data are absent is left out (`missing_groupings` says which and why).
+    """
+    builders = {"extrahepatic_disease": _by_extrahepatic, "meld_change": _by_meld,
+                "treatment_gap": lambda s: _by_gap(s, early_treatment_months), "mrecist_response": _by_response}
+    absent = missing_groupings(study)
+    return {name: build(study) for name, build in builders.items() if name not in absent}
+
+
+def missing_groupings(study):
+    """Groupings that the cohort cannot give: quantity name -> one sentence."""
+    needs = {"extrahepatic_disease": ("patients.extrahepatic_disease",), "meld_change": ("labs",),
+             "treatment_gap": ("patients.os_liver_metastasis_months",), "mrecist_response": ("lesions",)}
+    lacking = {name: study.lacking(*columns) for name, columns in needs.items()}
+    return {name: f"No {' or '.join(missing)}: survival by {name.replace('_', ' ')} is not computed."
+            for name, missing in lacking.items() if missing}
+
+
+def _labelled(flags, yes, no):
+    """Text labels from a nullable boolean column."""
+    flags = pd.Series(flags).astype("boolean")
+    return flags.map({True: yes, False: no}).astype(object).where(flags.notna(), None).reset_index(drop=True)
+
+
+def _by_extrahepatic(study):
+    return Grouping("Extrahepatic disease", _labelled(study.patients.extrahepatic_disease, "yes", "no"),
+                    {"no": "No", "yes": "Yes"})
+
+
+def _by_meld(study):
+    from lib.liver_scores import meld_change
+
+    change = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
+    return Grouping("MELD score at 3 months", _labelled(change.increased, "increased", "not_increased"),
+                    {"not_increased": "Decreased or stable", "increased": "Increased"}, visit_months(study.labs, study.patients))
+
+
+def _by_gap(study, early_treatment_months):
+    # clocks in decimal months differ by rounding: a gap of 4.0000001 is 4
+    early = treatment_gap(study.patients).round(6).le(early_treatment_months).astype("boolean")
+    early = early.mask(treatment_gap(study.patients).isna())
+    cut = f"{early_treatment_months:g} months"
+    return Grouping("Time from liver metastasis to treatment", _labelled(early, "early", "late"),
+                    {"early": f"≤{cut}", "late": f">{cut}"})
+
+
+def _by_response(study):
+    from lib.response import is_responder, month_3_response
+
+    responder = is_responder(month_3_response(study.lesions, "mRECIST", study.patients.patient))
+    return Grouping("Imaging response by mRECIST", _labelled(responder, "responders", "non_responders"),
+                    {"responders": "Responders", "non_responders": "Non-responders"},
+                    visit_months(study.lesions, study.patients))
+
+
+def visit_months(table, patients, visit="month_3"):
+    """Months from first treatment to a visit (its last day), shape (n_patients,); missing where there was none."""
+    days = table[table.visit == visit].groupby("patient").visit_day.max()
+    return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
+
+
+def progression_months(study):
+    """Months to progression anywhere by RECIST at the 3-month visit, shape (n_patients,); missing where there was none."""
+    from lib.response import month_3_response
+
+    patients = study.patients
+    if study.lesions is None:
+        return np.full(len(patients), np.nan)
+    progressed = month_3_response(study.lesions, "RECIST", patients.patient).eq("PD").to_numpy()
+    return np.where(progressed, visit_months(study.lesions, patients), np.nan)
+
+
+PATIENT_COVARIATES = {
+    "age_years": "Age, per 10 years", "sex": "Sex", "ecog": "ECOG performance status, per point",
+    "primary_site": "Primary site", "prior_chemotherapy": "Prior chemotherapy",
+    "prior_hepatic_metastasectomy": "Prior hepatic metastasectomy", "extrahepatic_disease": "Extrahepatic disease",
+    "lobar_disease": "Lobar disease", "n_liver_lesions": "Liver lesions, per lesion",
+    "first_treatment": "First treatment",
+}
+
+
+def patient_covariates(study, early_treatment_months=4.0):
+    """Covariates of the univariate Cox models that are not laboratory values, named for readers.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n_patients, n_covariates)
+        Columns whose data the cohort lacks are absent.
+    """
+    patients = study.patients.reset_index(drop=True)
+    present = {column: title for column, title in PATIENT_COVARIATES.items() if not study.lacking(f"patients.{column}")}
+    frame = pd.DataFrame({title: patients[column] for column, title in present.items()})
+    if "Age, per 10 years" in frame:
+        frame["Age, per 10 years"] = frame["Age, per 10 years"] / 10
+    if not study.lacking("patients.os_liver_metastasis_months"):
+        frame["Treatment gap, per month"] = treatment_gap(patients)
+    if study.labs is not None:
+        from lib.liver_scores import meld_change
+
+        scores = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
+        frame["MELD at baseline, per point"] = scores.baseline.to_numpy()
+        frame["MELD at 3 months, per point"] = scores.month_3.to_numpy()
+    for grouping in groupings(study, early_treatment_months).values():
+        if grouping.title != "Extrahepatic disease":
+            levels = list(grouping.levels.values())
+            named = grouping.labels.map(grouping.levels)
+            frame[grouping.title] = pd.Categorical(named, categories=levels)
+    return frame
+
+
+def lab_covariates(study, visit):
+    """Laboratory values at a visit in reference units, standardised, so that hazard ratios are per standard deviation.
+
+    Parameters
+    ----------
+    study : lib.cohort.Cohort
+    visit : str
+        "baseline" or "month_3".
+
+    Returns
+    -------
+    tuple
+        DataFrame of standardised values, shape (n_patients, n_analytes), and a Series with each standard deviation.
+
+    Raises
+    ------
+    SurvivalDataError
+        If the cohort has no laboratory values.
+    """
+    from lib.units import to_reference_units
+
+    if study.labs is None:
+        raise SurvivalDataError("No labs: Cox regression on laboratory values is not computed.")
+    at_visit = to_reference_units(study.labs[study.labs.visit == visit])
+    wide = at_visit.pivot(index="patient", columns="analyte", values="value").reindex(study.patients.patient)
+    wide = wide[[a for a in ANALYTES if a in wide] + [a for a in wide if a not in ANALYTES]].reset_index(drop=True)
+    spread = wide.std(ddof=1)
+    return (wide - wide.mean()) / spread.where(spread > 0, 1.0), spread

@@ -1,0 +1,373 @@
+"""Cox regression of one covariate at a time, with the ties, tests and safeguards that two dozen patients need."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lib.survival.checks import SurvivalDataError, check_survival
+
+TIES = ("breslow", "efron", "exact")
+
+
+@dataclass(frozen=True)
+class CoxResult:
+    """One hazard ratio; numbers are None where they do not exist, `reason` saying why.
+
+    Attributes
+    ----------
+    hazard_ratio, lower, upper : float or None
+        Per unit of the covariate, with the Wald interval.
+    log_hazard_ratio, std_error : float or None
+        On the scale of the fit.
+    wald_p, score_p, likelihood_ratio_p : float or None
+        Two-sided P of the three tests. The score test exists even where the estimate does not.
+    n, n_events : int
+        Patients (or, with delayed entry, rows) and events.
+    ties : str
+        Treatment of tied event times.
+    reason : str
+    """
+
+    hazard_ratio: float | None
+    lower: float | None
+    upper: float | None
+    log_hazard_ratio: float | None
+    std_error: float | None
+    wald_p: float | None
+    score_p: float | None
+    likelihood_ratio_p: float | None
+    n: int
+    n_events: int
+    ties: str
+    reason: str = ""
+
+
+def cox(months, event, covariate, *, ties="breslow", conf_level=0.95, entry=None):
+    """Cox regression on one covariate.
+
+    Parameters
+    ----------
+    months, event, entry
+        See `lib.survival.checks.check_survival`; several rows a patient (counting process) are allowed with `entry`.
+    covariate : array-like of float, shape (n_patients,)
+        Its values, without missing ones.
+    ties : {"breslow", "efron", "exact"}
+        Breslow as SPSS and SAS do by default, Efron as R and lifelines, exact as R's ``ties="exact"`` (the discrete
+        likelihood; SAS calls it DISCRETE).
+    conf_level : float
+        Two-sided coverage of the Wald interval.
+
+    Returns
+    -------
+    CoxResult
+        Without an estimate, and with the reason, where the covariate is constant, nobody had an event, or the
+        likelihood is monotone (every event has the highest, or the lowest, value of its risk set).
+
+    References
+    ----------
+    Cox DR. J R Stat Soc B 1972;34:187-220. Breslow N. Biometrics 1974;30:89-99. Efron B. J Am Stat Assoc 1977;72:557-565.
+    Efron by lifelines, Breslow by greenwood, exact by statsmodels (conditional logistic regression).
+    """
+    months, event, entry = check_survival(months, event, entry)
+    x = _check_covariate(covariate, len(months))
+    if ties not in TIES:
+        raise SurvivalDataError(f"ties {ties!r} is not one of {', '.join(TIES)}.")
+    n_events = int(event.sum())
+    reason = why_no_hazard_ratio(months, event, x, entry)
+    if reason:
+        score_p = _score_p(months, event, x, entry, ties) if "monotone" in reason else None
+        return CoxResult(None, None, None, None, None, None, score_p, None, len(x), n_events, ties, reason)
+    centred = (x - x.mean()) / x.std()  # platelets in thousands and a ratio near 1 converge alike
+    fit = {"breslow": _breslow, "efron": _efron, "exact": _exact}[ties]
+    beta, error, score_p, lr_p = fit(months, event, centred, entry)
+    beta, error = beta / x.std(), error / x.std()
+    return _result(beta, error, score_p, lr_p, len(x), n_events, ties, conf_level)
+
+
+def _result(beta, error, score_p, lr_p, n, n_events, ties, conf_level):
+    from scipy.special import ndtr, ndtri
+
+    half = ndtri(0.5 + conf_level / 2) * error
+    ratio, lower, upper = (float(v) for v in np.exp([beta, beta - half, beta + half]))
+    return CoxResult(ratio, lower, upper, float(beta), float(error), float(2 * ndtr(-abs(beta / error))),
+                     float(score_p), float(lr_p), n, n_events, ties)
+
+
+def why_no_hazard_ratio(months, event, covariate, entry=None):
+    """Say why a covariate has no finite hazard ratio; an empty string where it has one.
+
+    With one covariate the partial likelihood is monotone exactly when every event carries the highest value of its
+    risk set (hazard ratio to infinity) or every event the lowest (to zero). Heinze and Schemper, Biometrics 2001.
+    """
+    if not event.any():
+        return "there are no events"
+    if np.ptp(covariate) == 0:
+        return "everyone has the same value"
+    highest = lowest = True
+    informative = False
+    for time in np.unique(months[event]):
+        risk_set = covariate[(months >= time) & (True if entry is None else entry < time)]
+        dying = covariate[(months == time) & event]
+        informative |= np.ptp(risk_set) > 0
+        highest &= bool((dying == risk_set.max()).all())
+        lowest &= bool((dying == risk_set.min()).all())
+    if not informative:
+        return "no event happened while patients of different values were at risk"
+    if highest or lowest:
+        side = "highest" if highest else "lowest"
+        return f"monotone likelihood: every event has the {side} value at risk, so the hazard ratio has no finite estimate"
+    return ""
+
+
+def _breslow(months, event, x, entry, ties="breslow"):
+    model = _greenwood(months, event, x, entry, ties)
+    return float(model.coef_[0]), float(model.std_error_[0]), _chi2_p(model.score_stat_), _chi2_p(model.lr_stat_)
+
+
+def _efron(months, event, x, entry):
+    from lifelines import CoxPHFitter
+
+    frame = pd.DataFrame({"months": months, "event": event, "x": x})
+    if entry is not None:
+        frame["entry"] = entry
+    # the default precision stops early: coefficients differ from R's in the fifth digit
+    model = CoxPHFitter().fit(frame, "months", "event", entry_col=None if entry is None else "entry",
+                              fit_options={"precision": 1e-14})
+    lr_p = model.log_likelihood_ratio_test().p_value
+    # lifelines has no score test
+    return float(model.params_["x"]), float(model.standard_errors_["x"]), _score_p(months, event, x, entry, "efron"), lr_p
+
+
+def _exact(months, event, x, entry):
+    """Discrete-time likelihood: a conditional logistic regression with one stratum for each risk set."""
+    from statsmodels.discrete.conditional_models import ConditionalLogit
+
+    dying, values, strata = [], [], []
+    for time in np.unique(months[event]):
+        risk_set = (months >= time) & (True if entry is None else entry < time)
+        if np.ptp(x[risk_set]) == 0 or (months[risk_set] == time)[event[risk_set]].sum() == risk_set.sum():
+            continue  # such a stratum carries no information
+        dying.append(((months == time) & event)[risk_set])
+        values.append(x[risk_set])
+        strata.append(np.full(risk_set.sum(), time))
+    model = ConditionalLogit(np.concatenate(dying).astype(float), np.concatenate(values)[:, None],
+                             groups=np.concatenate(strata))
+    result = model.fit(method="newton", disp=0)
+    zero = np.zeros(1)
+    information = -model.hessian(zero)[0, 0]
+    return (float(result.params[0]), float(result.bse[0]), _chi2_p(model.score(zero)[0] ** 2 / information),
+            _chi2_p(2 * (model.loglike(result.params) - model.loglike(zero))))
+
+
+def _greenwood(months, event, x, entry, ties):
+    import greenwood
+
+    times = greenwood.Surv(months, event) if entry is None else greenwood.Surv(entry, months, event)
+    return greenwood.CoxPH(ties=ties).fit(times, np.asarray(x, dtype=float).reshape(len(months), -1))
+
+
+def _score_p(months, event, x, entry, ties):
+    """P of the score test, which needs no finite estimate: U(0)^2 / I(0)."""
+    score = information = 0.0
+    for time in np.unique(months[event]):
+        risk_set = x[(months >= time) & (True if entry is None else entry < time)]
+        dying = x[(months == time) & event]
+        deaths = len(dying)
+        shares = np.arange(deaths) / deaths if ties == "efron" else np.zeros(deaths)
+        total, first, second = len(risk_set), risk_set.sum(), (risk_set**2).sum()
+        size = total - shares * deaths
+        mean = (first - shares * dying.sum()) / size
+        spread = (second - shares * (dying**2).sum()) / size - mean**2
+        if ties == "exact":  # hypergeometric: the dying are drawn without replacement
+            spread = spread * (total - deaths) / max(total - 1, 1)
+        score += dying.sum() - mean.sum()
+        information += spread.sum()
+    return _chi2_p(score**2 / information) if information > 0 else None
+
+
+def _chi2_p(statistic, df=1):
+    from scipy.special import chdtrc
+
+    return float(chdtrc(df, max(float(statistic), 0.0)))
+
+
+def _check_covariate(covariate, n_patients):
+    x = np.asarray(pd.to_numeric(pd.Series(covariate)), dtype=float)
+    if len(x) != n_patients:
+        raise SurvivalDataError(f"{n_patients} survival times but {len(x)} values of the covariate.")
+    if np.isnan(x).any():
+        raise SurvivalDataError(
+            f"{int(np.isnan(x).sum())} of {n_patients} patients have no value of the covariate; leave them out explicitly."
+        )
+    return x
+
+
+@dataclass(frozen=True)
+class FirthResult:
+    """Firth-penalised hazard ratio with its profile-likelihood interval; None where it does not exist."""
+
+    hazard_ratio: float | None
+    lower: float | None
+    upper: float | None
+    p_value: float | None
+    reason: str = ""
+
+
+def firth_cox(months, event, covariate, *, conf_level=0.95):
+    """Firth's penalised Cox regression on one covariate, by firthmodels (Breslow ties).
+
+    Parameters
+    ----------
+    months, event
+        See `lib.survival.checks.check_survival`.
+    covariate : array-like of float, shape (n_patients,)
+    conf_level : float
+        Two-sided coverage of the profile-likelihood interval.
+
+    Returns
+    -------
+    FirthResult
+        A finite hazard ratio even under monotone likelihood; P from the penalised likelihood ratio.
+
+    References
+    ----------
+    Heinze G, Schemper M. Biometrics 2001;57:114-119.
+    """
+    months, event, _ = check_survival(months, event)
+    x = _check_covariate(covariate, len(months))
+    reason = why_no_hazard_ratio(months, event, x)
+    if reason and "monotone" not in reason:
+        return FirthResult(None, None, None, None, reason)
+    from firthmodels import FirthCoxPH
+
+    response = np.array(list(zip(event, months)), dtype=[("event", bool), ("time", float)])
+    scale = x.std()
+    # numpy backend: compiling the numba one would take longer than all fits of the chapter
+    model = FirthCoxPH(backend="numpy", gtol=1e-7, xtol=1e-8, max_iter=500, max_halfstep=30, max_step=1.0)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a fit that did not converge only warns
+            model.fit(((x - x.mean()) / scale)[:, None], response).lrt()
+            limits = model.conf_int(alpha=1 - conf_level, method="pl")[0] / scale
+    except (RuntimeWarning, UserWarning, FloatingPointError, np.linalg.LinAlgError):
+        return FirthResult(None, None, None, None, "Firth's fit did not converge")
+    lower, upper = (float(limit) if np.isfinite(limit) else None for limit in np.exp(limits))
+    return FirthResult(float(np.exp(model.coef_[0] / scale)), lower, upper, float(model.lrt_pvalues_[0]))
+
+
+def categorical_test(months, event, levels, *, ties="breslow"):
+    """Global score test of a covariate with several levels, which needs no finite hazard ratio.
+
+    Parameters
+    ----------
+    months, event
+        See `lib.survival.checks.check_survival`.
+    levels : array-like, shape (n_patients,)
+        Level of each patient.
+    ties : {"breslow", "efron"}
+
+    Returns
+    -------
+    dict
+        `statistic`, `df`, `p_value` (None with a `reason` where it cannot be computed).
+
+    References
+    ----------
+    Score test of all indicator variables at zero. Its covariance is singular where a level leaves before the first
+    event; the degrees of freedom are its rank.
+    """
+    months, event, _ = check_survival(months, event)
+    indicators = pd.get_dummies(pd.Series(levels).reset_index(drop=True)).to_numpy(float)
+    score, information = np.zeros(indicators.shape[1]), np.zeros((indicators.shape[1],) * 2)
+    for time in np.unique(months[event]):
+        risk_set, dying = indicators[months >= time], indicators[(months == time) & event]
+        for k in range(len(dying)):
+            share = k / len(dying) if ties == "efron" else 0.0
+            size = len(risk_set) - share * len(dying)
+            mean = (risk_set.sum(axis=0) - share * dying.sum(axis=0)) / size
+            score += dying[k] - mean
+            information += np.diag(mean) - np.outer(mean, mean)
+    df = int(np.linalg.matrix_rank(information, tol=1e-9)) if event.any() else 0
+    if df == 0:
+        reason = "there are no events" if not event.any() else "only one level has patients at risk"
+        return {"statistic": None, "df": 0, "p_value": None, "reason": reason}
+    statistic = float(score @ np.linalg.pinv(information, rcond=1e-9) @ score)
+    return {"statistic": statistic, "df": df, "p_value": _chi2_p(statistic, df), "reason": ""}
+
+
+def univariate_screen(covariates, months, event, *, ties="breslow", conf_level=0.95):
+    """Univariate Cox regression on each column, with Holm's and Benjamini-Hochberg's adjustment of the P values.
+
+    Parameters
+    ----------
+    covariates : pandas.DataFrame, shape (n_patients, n_covariates)
+        Booleans and numbers give a hazard ratio; text and categories of two levels a hazard ratio of the second (in
+        alphabetical order, or of the category), of more levels a global score test. Rows with a missing value are left out and
+        counted.
+    months, event
+        See `lib.survival.checks.check_survival`.
+    ties : {"breslow", "efron", "exact"}
+    conf_level : float
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a covariate: `covariate`, `contrast`, `n`, `n_events`, `hazard_ratio`, `lower`, `upper`, `p_value` (Wald, or
+        global score test), `df`, `p_holm`, `p_fdr`, `reason`.
+    """
+    rows = [_screen_one(name, covariates[name], months, event, ties, conf_level) for name in covariates]
+    table = pd.DataFrame(rows, columns=["covariate", "contrast", "n", "n_events", "hazard_ratio", "lower", "upper", "p_value",
+                                        "df", "reason"])
+    numbers = ["hazard_ratio", "lower", "upper", "p_value"]
+    table[numbers] = table[numbers].astype(float)
+    table["p_holm"], table["p_fdr"] = adjust(table.p_value, "holm"), adjust(table.p_value, "fdr_bh")
+    return table
+
+
+def _screen_one(name, column, months, event, ties, conf_level):
+    known = column.notna().to_numpy()
+    column, months, event = column[known], np.asarray(months)[known], np.asarray(event)[known]
+    row = {"covariate": name, "n": int(known.sum()), "n_events": int(event.sum()), "df": 1, "reason": ""}
+    if not known.any():
+        return row | {"contrast": "", "reason": "no patient has a value"}
+    contrast, values = contrast_of(column)
+    row["contrast"] = contrast
+    if values is None:
+        test = categorical_test(months, event, column, ties="efron" if ties == "efron" else "breslow")
+        return row | {"p_value": test["p_value"], "df": test["df"], "reason": test["reason"] or "global test"}
+    fit = cox(months, event, values, ties=ties, conf_level=conf_level)
+    return row | {"hazard_ratio": fit.hazard_ratio, "lower": fit.lower, "upper": fit.upper, "p_value": fit.wald_p,
+                  "reason": fit.reason}
+
+
+def contrast_of(column):
+    """What a hazard ratio of this column compares, and the column as numbers (None for more than two levels)."""
+    if column.dtype == bool or set(column.unique()) <= {True, False}:
+        return "yes against no", column.astype(bool).astype(float).to_numpy()
+    if pd.api.types.is_numeric_dtype(column):
+        return "per unit", column.astype(float).to_numpy()
+    levels = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
+    levels = [level for level in levels if (column == level).any()]
+    if len(levels) == 2:
+        return f"{levels[1]} against {levels[0]}", (column == levels[1]).to_numpy(float)
+    return f"{len(levels)} levels", None if len(levels) > 2 else np.zeros(len(column))
+
+
+def adjust(p_values, method="holm"):
+    """P values adjusted for their number; missing ones stay missing and do not count.
+
+    Parameters
+    ----------
+    p_values : array-like of float
+    method : {"holm", "fdr_bh"}
+        Family-wise error (Holm 1979) or false discovery rate (Benjamini and Hochberg 1995).
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    p_values = np.asarray(p_values, dtype=float)
+    adjusted, known = np.full(len(p_values), np.nan), ~np.isnan(p_values)
+    if known.any():
+        adjusted[known] = multipletests(p_values[known], method=method)[1]
+    return adjusted
