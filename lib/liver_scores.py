@@ -246,7 +246,7 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     labs : DataFrame
         Long: ``patient, visit, visit_day, analyte, value, unit, ...``; any usual unit.
     patients : DataFrame
-        ``patient, sex`` and, where known, ``dialysis, ascites, encephalopathy``.
+        ``patient`` and, where known, ``sex, dialysis, ascites, encephalopathy``.
 
     Returns
     -------
@@ -263,14 +263,16 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     labs = to_reference_units(labs[labs["analyte"].isin(_INPUTS)])
     wide = labs.pivot(index=["patient", "visit"], columns="analyte", values="value")
     wide = wide.reindex(columns=_INPUTS).astype(float).reset_index()
-    wide = wide.merge(patients[["patient", *_present(patients, "sex", "dialysis", "ascites", "encephalopathy")]], on="patient", how="left")
+    facts = ["sex", "dialysis", "ascites", "encephalopathy"]
+    wide = wide.merge(patients[["patient", *patients.columns.intersection(facts)]], on="patient", how="left")
+    sex = wide["sex"] if "sex" in wide else pd.Series(None, index=wide.index, dtype=object)
     dialysis = wide["dialysis"].fillna(False).astype(bool) if "dialysis" in wide else False
     kidney_and_liver = wide["creatinine"], wide["bilirubin"], wide["inr"]
-    score_3 = meld_3(*kidney_and_liver, wide["sodium"], wide["albumin"], wide["sex"] == "female", dialysis)
+    score_3 = meld_3(*kidney_and_liver, wide["sodium"], wide["albumin"], sex == "female", dialysis)
     score_albi = albi(wide["bilirubin"] * 1e4 / MOLAR_MASS_G_MOL["bilirubin"], wide["albumin"] * 10)
     scores = wide[["patient", "visit"]].assign(
         meld=meld(*kidney_and_liver, dialysis), meld_na=meld_na(*kidney_and_liver, wide["sodium"], dialysis),
-        meld_3=np.where(wide["sex"].isna(), np.nan, score_3), albi=score_albi, albi_grade=albi_grade(score_albi),
+        meld_3=np.where(sex.isna(), np.nan, score_3), albi=score_albi, albi_grade=albi_grade(score_albi),
         child_pugh=_child_pugh_where_known(wide))
     return scores.assign(meld_band=meld_band(scores["meld"]), child_pugh_class=child_pugh_class(scores["child_pugh"]))
 
@@ -279,10 +281,6 @@ def _child_pugh_where_known(wide: pd.DataFrame) -> np.ndarray:
     if not {"ascites", "encephalopathy"} <= set(wide.columns):
         return np.full(len(wide), np.nan)
     return child_pugh(wide["bilirubin"], wide["albumin"], wide["inr"], wide["ascites"], wide["encephalopathy"])
-
-
-def _present(frame: pd.DataFrame, *columns: str) -> list[str]:
-    return [column for column in columns if column in frame.columns]
 
 
 def before_and_after(scores: pd.DataFrame, column: str, before: str = BASELINE, after: str = MONTH_3) -> pd.DataFrame:
@@ -322,7 +320,7 @@ def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None) -> pd.
         missing where either score is).
     """
     known = patients if patients is not None else labs[["patient"]].drop_duplicates()
-    wide = before_and_after(liver_scores(labs, known.assign(**({} if "sex" in known else {"sex": None}))), "meld")
+    wide = before_and_after(liver_scores(labs, known), "meld")
     wide = wide.reindex(pd.Index(known["patient"], name="patient")).astype(float)
     increased = (wide[MONTH_3] > wide[BASELINE]).astype("boolean").mask(wide.isna().any(axis=1))
     return wide.assign(increased=increased).rename_axis(columns=None).reset_index()

@@ -73,7 +73,15 @@ PARAMETERS: dict[str, Parameter] = {
     "ablation_max_lesions": whole_between(3, "most liver lesions for which the allocation rule names ablation", 1, 50),
     "ablation_size_limit_mm": number_between(30.0, "each lesion must be smaller than this for ablation, mm", 1, 200),
     "show_p_values": one_of(False, "whether Table 1 has a column of P values", True, False),
+    "largest_denominator": whole_between(100, "largest n tried when a printed percentage is traced to its denominator", 10, 1000),
     "patients_drawn": whole_between(60, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 300),
+    "ctcae_version": Parameter(5, "version of CTCAE that grades laboratory values", "one of 4.03, 5, 6",
+                               lambda value: _is_number(value) and value in (4.03, 5, 6)),
+    "baseline_rule": one_of("as printed", "whether an abnormal baseline changes the limits, as the CTCAE version prints it",
+                            "as printed", "multiples of ULN"),
+    "toxicity_visit": Parameter("month_3", "visit at which laboratory toxicity is judged", "the name of a visit in labs.csv",
+                                lambda value: isinstance(value, str) and bool(value)),
+    "toxicity_window_months": number_between(3.0, "how long after first treatment a clinical adverse event counts, months", 0, 600),
 }
 
 

@@ -73,7 +73,8 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     Parameters
     ----------
     labs : DataFrame
-        Long: ``patient, visit, visit_day, analyte, value, unit, lower_normal, upper_normal``; any usual unit.
+        Long: ``patient, visit, visit_day, analyte, value, unit, lower_normal, upper_normal``; any usual unit;
+        without days or limits they count as missing.
     patients : DataFrame
         ``patient`` and, for INR, ``anticoagulated``; without it INR of versions that ask is not graded.
     version : str or float
@@ -132,13 +133,21 @@ def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> 
     return rows.assign(grade=pd.array(grade, dtype="Int64"), new_or_worsened=worse)
 
 
+def labs_of(study) -> pd.DataFrame:
+    """The laboratory table of a cohort; an empty one where the cohort has none."""
+    columns = {"patient": object, "visit": object, "visit_day": float, "analyte": object, "value": float, "unit": object,
+               "lower_normal": float, "upper_normal": float}
+    return study.labs if study.labs is not None else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+
+
 def _of_analytes(labs: pd.DataFrame, criteria: pd.DataFrame, analytes) -> pd.DataFrame:
     graded = list(dict.fromkeys(criteria["analyte"]))
     wanted = graded if analytes is None else list(analytes)
     unknown = [analyte for analyte in wanted if analyte not in graded]
     if unknown:
         raise ToxicityError(f"CTCAE has no limits for {', '.join(unknown)} in data/ctcae.csv; it grades {', '.join(graded)}.")
-    labs = labs[labs["analyte"].isin(wanted)]
+    optional = ["visit_day", "lower_normal", "upper_normal"]
+    labs = labs[labs["analyte"].isin(wanted)].assign(**{name: np.nan for name in optional if name not in labs})
     twice = labs.duplicated(["patient", "visit", "analyte"])
     if twice.any():
         row = labs[twice].iloc[0]

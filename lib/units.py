@@ -51,7 +51,7 @@ def to_reference_units(labs: pd.DataFrame) -> pd.DataFrame:
         factor = conversion_factor(analyte, unit)
         rows = known & (labs["analyte"] == analyte) & (labs["unit"].isna() if pd.isna(unit) else labs["unit"] == unit)
         if factor != 1.0:
-            for column in _CONVERTED:
+            for column in labs.columns.intersection(_CONVERTED):
                 labs[column] = labs[column].astype(float).where(~rows, labs[column] * factor)
         labs.loc[rows, "unit"] = REFERENCE_UNITS[analyte]
     return labs
