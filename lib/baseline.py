@@ -37,6 +37,8 @@ class Variable:
         Categories in the order shown; empty for a number.
     unit : str
         Unit of a number.
+    decimals : int
+        Decimals in which its mean and quartiles are printed.
     outcome : bool
         True for what happened after treatment: it is described, not balanced.
     """
@@ -46,12 +48,14 @@ class Variable:
     values: pd.Series
     levels: tuple[str, ...] = ()
     unit: str = ""
+    decimals: int = 1
     outcome: bool = False
 
 
 def slug(label: object) -> str:
-    """A label as a part of a quantity's name: "DEB-TACE" -> "deb_tace", "head/neck" -> "head_neck"."""
-    return re.sub(r"[^a-z0-9]+", "_", str(label).lower()).strip("_")
+    """A label as a part of a quantity's name: "DEB-TACE" -> "deb_tace", "<60" -> "under_60"."""
+    words = str(label).lower().replace("<", "under ").replace(">", "over ")
+    return re.sub(r"[^a-z0-9]+", "_", words).strip("_")
 
 
 def groups_present(labels: pd.Series, order: Sequence[str] = TREATMENTS) -> list[str]:
@@ -100,7 +104,7 @@ def baseline_variables(study: Cohort, age_cut_years: float = 60,
         levels = tuple(f"{sign}{age_cut_years:g}" for sign in "<>")
         exact = (f"{age_cut_years:g}",) if (ages == f"{age_cut_years:g}").any() else ()
         made += [Variable("age", "Age", patients["age_years"], unit="years"),
-                 Variable("age_group", "Age group, years", ages, (levels[0], *exact, levels[1]))]
+                 Variable("age", "Age group, years", ages, (levels[0], *exact, levels[1]))]
     made += [_categories(patients, *each) for each in _CATEGORIES if each[0] in held]
     if "n_liver_lesions" in held:
         made += _lesion_variables(patients)
@@ -162,7 +166,8 @@ _LAB_LABELS = {"albumin": "Albumin", "bilirubin": "Bilirubin", "inr": "INR", "cr
 def _lab_variables(study: Cohort) -> list[Variable]:
     values = lab_values(study, "baseline")
     return [Variable(analyte, label, values[analyte].reset_index(drop=True),
-                     unit="" if analyte == "inr" else REFERENCE_UNITS[analyte])
+                     unit="" if analyte == "inr" else REFERENCE_UNITS[analyte],
+                     decimals=0 if analyte == "platelets" else 2)
             for analyte, label in _LAB_LABELS.items()
             if analyte in values and values[analyte].notna().any()]
 
@@ -244,6 +249,28 @@ def _moments(known: pd.Series) -> dict[str, float]:
     q1, median, q3 = np.quantile(known, [0.25, 0.5, 0.75])
     return {"mean": known.mean(), "sd": known.std(ddof=1), "median": median, "q1": q1, "q3": q3,
             "lowest": known.min(), "highest": known.max()}
+
+
+def quantities(variable: Variable) -> dict[str, float]:
+    """A variable's ledger quantities over all patients: counts and percentages, or mean and SD.
+
+    Returns
+    -------
+    dict of str to float
+        "ecog.0.count", "ecog.0.percent" (of the patients with a known value), "age.mean", "age.sd".
+        Empty where nothing is known.
+    """
+    rows = describe(variable)
+    if not rows["n_known"].iloc[0]:
+        return {}
+    if not variable.levels:
+        return {f"{variable.name}.{moment}": float(rows[moment].iloc[0]) for moment in ("mean", "sd")
+                if np.isfinite(rows[moment].iloc[0])}
+    found = {}
+    for row in rows.to_dict("records"):
+        stem = f"{variable.name}.{slug(row['level'])}"
+        found |= {f"{stem}.count": row["count"], f"{stem}.percent": 100 * row["count"] / row["n_known"]}
+    return found
 
 
 def standardised_difference(variable: Variable, in_a: pd.Series, in_b: pd.Series) -> float:
@@ -407,8 +434,16 @@ def completeness(study: Cohort) -> pd.DataFrame:
     return pd.DataFrame(items, index=patients.index).astype(bool)
 
 
+_ITEM_NAMES = {
+    "age_years": "age", "ecog": "ECOG", "n_liver_lesions": "number of liver lesions",
+    "os_diagnosis_months": "survival from diagnosis", "died": "dead or alive",
+    "os_liver_metastasis_months": "survival from liver metastasis",
+    "os_treatment_months": "survival from treatment", "liver_pfs_months": "liver PFS",
+}
+
+
 def _item_name(column: str) -> str:
-    return column.removesuffix("_months").removesuffix("_years").replace("_", " ")
+    return _ITEM_NAMES.get(column, column.replace("_", " "))
 
 
 def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Series]:

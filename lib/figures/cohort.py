@@ -1,0 +1,318 @@
+"""Figures of the cohort chapter: flow, swimmer lanes, disease burden, completeness, follow-up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch, Rectangle
+
+from lib.baseline import groups_present
+from lib.cohort import DAYS_PER_MONTH
+from lib.figures.style import GREY, HATCHES, INK, MARKERS, PALE, colour_for
+
+WIDTH_IN = 6.0
+"""Narrower than the page, so that type stays legible on a phone."""
+KNOWN = "#9DB2C6"
+LANE_IN = 0.235
+LINE_IN, GAP_IN = 0.175, 0.3
+COLUMNS_AT_MOST = 4
+
+
+def draw_flow(top: Sequence[str], groups: Mapping[str, Sequence[str]], analysed: Sequence[str]):
+    """Flow of patients from screening to analysis.
+
+    Parameters
+    ----------
+    top : sequence of str
+        Text of the boxes above the split; the first is drawn dashed, being outside the rows.
+    groups : mapping of str to sequence of str
+        Heading and lines of one box per first treatment.
+    analysed : sequence of str
+        Lines of the last box.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    boxes = {name: [fill(name, 22), *lines] for name, lines in groups.items()}
+    if len(boxes) > COLUMNS_AT_MOST:
+        boxes = {"": ["First treatment", *[f"{name}: {lines[0]}" for name, lines in groups.items()]]}
+    rows = [*[[text] for text in top], ["\n".join(lines) for lines in boxes.values()], ["\n".join(analysed)]]
+    heights = [max(text.count("\n") + 1 for text in row) * LINE_IN + 0.16 for row in rows]
+    figure, ax = plt.subplots(figsize=(WIDTH_IN, sum(heights) + GAP_IN * (len(rows) - 1) + 0.12))
+    ax.set(xlim=(0, WIDTH_IN), ylim=(figure.get_figheight(), 0))
+    ax.axis("off")
+    bottom, above = 0.06, None
+    for i, (row, height) in enumerate(zip(rows, heights, strict=True)):
+        if above is not None:
+            _connect(ax, above, _centres(len(row)), bottom - GAP_IN, bottom)
+        for x, text in zip(_centres(len(row)), row, strict=True):
+            _box(ax, x, bottom, height, text, dashed=i == 0)
+        above = _centres(len(row))
+        bottom += height + GAP_IN
+    return figure
+
+
+def _centres(count: int) -> np.ndarray:
+    return (np.arange(count) + 0.5) * WIDTH_IN / max(count, 1)
+
+
+def _box(ax, x, top, height, text, dashed) -> None:
+    width = max(len(line) for line in text.split("\n")) * 0.083 + 0.3
+    ax.add_patch(Rectangle((x - width / 2, top), width, height, facecolor="white", edgecolor=INK,
+                           linestyle="--" if dashed else "-", linewidth=0.9, zorder=2))
+    ax.text(x, top + height / 2, text, ha="center", va="center", linespacing=1.3, zorder=3)
+
+
+def _connect(ax, sources, targets, start, end) -> None:
+    """Right-angled lines from a row of boxes to the next, an arrow head at each target."""
+    middle = (start + end) / 2
+    for x in sources:
+        ax.plot([x, x], [start, middle], color=GREY, linewidth=0.9, zorder=1)
+    spread = [*sources, *targets]
+    ax.plot([min(spread), max(spread)], [middle, middle], color=GREY, linewidth=0.9, zorder=1)
+    for x in targets:
+        ax.annotate("", (x, end), (x, middle), zorder=1, arrowprops={
+            "arrowstyle": "-|>", "color": GREY, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0})
+
+
+def thinned(lanes: pd.DataFrame, at_most: int) -> pd.DataFrame:
+    """All lanes, or where there are more than ``at_most`` an evenly spaced choice of them in order."""
+    if len(lanes) <= at_most:
+        return lanes
+    return lanes.iloc[np.linspace(0, len(lanes) - 1, at_most).round().astype(int)].reset_index(drop=True)
+
+
+def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
+                 responses: Mapping[str, pd.Series] | None = None, response_months: pd.Series | None = None):
+    """Swimmer plot: each patient's course from liver metastasis to death or last contact.
+
+    Parameters
+    ----------
+    lanes : DataFrame
+        From ``lib.baseline.lanes``, thinned to what the page can hold.
+    sessions : DataFrame, optional
+        The cohort's treatments, with ``patient, day, treatment``.
+    responses : mapping of str to Series, optional
+        Column heading -> category of each patient, indexed by patient.
+    response_months : Series, optional
+        When the response was judged, months, indexed by patient.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    order = groups_present(lanes["first_treatment"])
+    colours, hatches = colour_for(order), dict(zip(order, HATCHES * len(order), strict=False))
+    y = _lane_positions(lanes)
+    figure, ax = plt.subplots(figsize=(WIDTH_IN, 1.5 + LANE_IN * (y.max() + 1.5)))
+    ax.barh(y, -lanes["metastasis_months"].fillna(0), left=lanes["metastasis_months"].fillna(0),
+            height=0.26, color=PALE, edgecolor="none")
+    for group in order:
+        own = (lanes["first_treatment"] == group).to_numpy()
+        ax.barh(y[own], lanes["end_months"][own], height=0.66, color=colours[group], alpha=0.55,
+                hatch=hatches[group], edgecolor="white", linewidth=0)
+        ax.text(0.4, y[own].min() - 0.95, f"First treatment: {group}", fontsize=9, fontweight="bold",
+                va="center")
+    _mark_courses(ax, lanes, y, sessions, response_months)
+    ax.set_yticks(y, lanes["patient"], fontsize=8)
+    ax.set_ylim(y.max() + 0.8, -1.6)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.axvline(0, color=GREY, linewidth=0.6, zorder=0)
+    ax.set_xlabel("Months from first liver-directed treatment")
+    _response_columns(ax, lanes, y, responses or {})
+    _swimmer_legend(figure, sessions is not None, response_months is not None,
+                    lanes["progression_months"].notna().any())
+    return figure
+
+
+def _lane_positions(lanes: pd.DataFrame) -> np.ndarray:
+    """One unit a lane, and room for a heading above each treatment."""
+    starts = (lanes["first_treatment"] != lanes["first_treatment"].shift()).cumsum().to_numpy()
+    return np.arange(len(lanes)) + 1.15 * (starts - 1)
+
+
+def _mark_courses(ax, lanes, y, sessions, response_months) -> None:
+    """Marks at three heights of a lane, so that events of one month stay apart."""
+    place = pd.Series(y, lanes["patient"])
+    if sessions is not None:
+        drawn = sessions[sessions["patient"].isin(lanes["patient"])]
+        months, at = drawn["day"] / DAYS_PER_MONTH, drawn["patient"].map(place)
+        first = drawn["patient"].map(lanes.set_index("patient")["first_treatment"])
+        other = (drawn["treatment"] != first).to_numpy()
+        ax.scatter(months[~other], at[~other], marker="|", s=80, linewidths=1.5, color=INK, zorder=4)
+        ax.scatter(months[other], at[other], marker="D", s=20, linewidths=0.9, facecolor="white",
+                   edgecolor=INK, zorder=4)
+    if response_months is not None:
+        known = response_months.reindex(lanes["patient"]).dropna()
+        ax.scatter(known, place[known.index] + 0.22, marker="o", s=17, facecolor="white",
+                   edgecolor=INK, linewidths=0.9, zorder=5)
+    progressed = lanes["progression_months"].notna().to_numpy()
+    ax.scatter(lanes["progression_months"][progressed], y[progressed] - 0.34, marker="v", s=26,
+               color=INK, zorder=6)
+    died = lanes["died"].to_numpy()
+    ax.scatter(lanes["end_months"][died], y[died], marker="x", s=30, color=INK, linewidths=1.7,
+               zorder=7, clip_on=False)
+    ax.scatter(lanes["end_months"][~died] + 0.8, y[~died], marker=">", s=36, facecolor="white",
+               edgecolor=INK, zorder=7, clip_on=False)
+
+
+def _response_columns(ax, lanes, y, responses) -> None:
+    """Categories as text right of the axis: words survive greyscale."""
+    for i, (heading, category) in enumerate(responses.items()):
+        x = 1.06 + 0.135 * i
+        transform = ax.get_yaxis_transform()
+        ax.text(x, -1.25, heading, transform=transform, ha="center", va="center", fontsize=8.5,
+                fontweight="bold")
+        for patient, height in zip(lanes["patient"], y, strict=True):
+            ax.text(x, height, category.get(patient, "NE"), transform=transform, ha="center",
+                    va="center", fontsize=8.5)
+
+
+def _swimmer_legend(figure, with_sessions, with_response, with_progression) -> None:
+    def mark(marker, label, **how):
+        return Line2D([], [], linestyle="", marker=marker, label=label, color=INK, **how)
+
+    handles = [Patch(facecolor=PALE, label="liver metastasis, not yet treated")]
+    if with_sessions:
+        handles += [mark("|", "session", markersize=9, markeredgewidth=1.6),
+                    mark("D", "session, second kind of treatment", markersize=5, markerfacecolor="white")]
+    if with_response:
+        handles.append(mark("o", "response judged", markersize=5.5, markerfacecolor="white"))
+    if with_progression:
+        handles.append(mark("v", "liver progression", markersize=6))
+    handles += [mark("x", "death", markersize=6, markeredgewidth=1.7),
+                mark(">", "alive at last contact (censored)", markersize=6.5, markerfacecolor="white")]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, handletextpad=0.5,
+                  columnspacing=1.2)
+
+
+def draw_burden(ax, allocated: pd.DataFrame, max_lesions: int, size_limit_mm: float):
+    """Number of liver lesions against the largest one, with the zone of the ablation rule.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    allocated : DataFrame
+        From ``lib.protocol.allocation``.
+    max_lesions : int
+    size_limit_mm : float
+        Limits of the rule.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    known = allocated.dropna(subset=["n_liver_lesions", "largest_mm"])
+    order = groups_present(known["first_treatment"])
+    colours = colour_for(order)
+    # patients with equal counts stand side by side
+    by_count = known.sort_values(["first_treatment", "largest_mm"]).groupby("n_liver_lesions")
+    rank, of = by_count.cumcount(), by_count["patient"].transform("size")
+    shift = (rank - (of - 1) / 2) * np.minimum(0.13, 0.7 / of)
+    ax.add_patch(Rectangle((0.4, 0), max_lesions + 0.1, size_limit_mm, facecolor=PALE, alpha=0.6,
+                           edgecolor=GREY, linestyle="--", linewidth=0.9, zorder=0))
+    ax.text(0.5, size_limit_mm, " rule: ablation", fontsize=8.5, va="bottom", color=INK)
+    for i, group in enumerate(order):
+        own = known[known["first_treatment"] == group]
+        ax.scatter(own["n_liver_lesions"] + shift[own.index], own["largest_mm"], s=38, color=colours[group],
+                   marker=MARKERS[i % len(MARKERS)], edgecolor="white", linewidths=0.6,
+                   label=f"{group} (n = {len(own)})", zorder=3)
+    most = known["n_liver_lesions"].max() if len(known) else max_lesions
+    ax.set(xlim=(0.4, max(most, max_lesions) + 0.6), ylim=(0, None))
+    ax.set(xlabel="Liver lesions at baseline (number)", ylabel="Largest liver lesion (mm)")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    if order:
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(order), 3))
+    return ax
+
+
+def draw_completeness(matrix: pd.DataFrame, at_most: int):
+    """Which items of data are there: a cell per patient, and the share at the right.
+
+    Parameters
+    ----------
+    matrix : DataFrame of bool
+        From ``lib.baseline.completeness``.
+    at_most : int
+        Beyond this number of patients only the shares are drawn.
+
+    Returns
+    -------
+    matplotlib Figure
+    """
+    n_patients, n_items = matrix.shape
+    figure, ax = plt.subplots(figsize=(WIDTH_IN, 0.9 + 0.19 * n_items))
+    y = np.arange(n_items)
+    shares = matrix.mean().to_numpy()
+    if n_patients <= at_most:
+        ax.pcolormesh(np.arange(n_patients + 1) - 0.5, np.arange(n_items + 1) - 0.5,
+                      matrix.T.to_numpy(dtype=float), cmap=_two_tones(), vmin=0, vmax=1,
+                      edgecolor="white", linewidth=0.8)
+        holes = np.argwhere(~matrix.T.to_numpy())
+        ax.scatter(holes[:, 1], holes[:, 0], marker="x", s=14, color=INK, linewidths=1.0)
+        step = max(1, int(np.ceil(n_patients / 12)))
+        ax.set_xticks(np.arange(0, n_patients, step), matrix.index[::step], fontsize=8)
+        ax.set_xlabel("Patient (filled: known, cross: missing)")
+        edge = n_patients - 0.3
+    else:
+        ax.barh(y, 100 * shares, color=KNOWN, height=0.7)
+        ax.set(xlim=(0, 100), xlabel=f"Patients with the item known (% of {n_patients:,})")
+        edge = 101
+    for height, share, count in zip(y, shares, matrix.sum().to_numpy(), strict=True):
+        ax.text(edge, height, f"{count:,}/{n_patients:,}", va="center", fontsize=8,
+                fontweight="normal" if share == 1 else "bold")
+    ax.set_yticks(y, matrix.columns, fontsize=8)
+    ax.invert_yaxis()
+    ax.tick_params(length=0)
+    for side in ax.spines.values():
+        side.set_visible(False)
+    return figure
+
+
+def _two_tones():
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(["#FFFFFF", KNOWN])
+
+
+def draw_follow_up(ax, months: pd.Series, reverse_curve, naive_median: float, reverse_median: float):
+    """Observed times as they are, beside the reverse Kaplan-Meier curve of follow-up.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    months : Series
+        Time from first treatment to death or last contact.
+    reverse_curve : lib.survival Curve
+        Kaplan-Meier curve in which censoring is the event.
+    naive_median, reverse_median : float
+        Months; infinite where not reached.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    observed = np.sort(months.to_numpy(dtype=float))
+    left = 1 - np.arange(len(observed) + 1) / len(observed)
+    ax.step([0, *observed], left, where="post", color=GREY, linestyle="--")
+    ax.step([*reverse_curve.times, reverse_curve.longest], [*reverse_curve.survival, reverse_curve.survival[-1]],
+            where="post", color=INK)
+    ax.axhline(0.5, color=GREY, linewidth=0.7, zorder=0)
+    for median, name, height in ((naive_median, "naive", 0.06), (reverse_median, "reverse KM", 0.16)):
+        if np.isfinite(median):
+            ax.plot([median, median], [0, 0.5], color=GREY, linewidth=0.8, zorder=0)
+            ax.text(median, height, f" {name} {median:.1f}", fontsize=8.5, va="center",
+                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8})
+    ax.set(xlim=(0, None), ylim=(0, 1.02), ylabel="Share of patients",
+           xlabel="Months from first liver-directed treatment")
+    handles = [Line2D([], [], color=INK, label="still under observation, had nobody died (reverse KM)"),
+               Line2D([], [], color=GREY, linestyle="--", label="observed longer than this, dead or alive")]
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0))
+    return ax
