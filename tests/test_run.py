@@ -1,0 +1,328 @@
+"""The runner: what it refuses, what it leaves whole when a chapter fails, and the sameness of two runs."""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from lib.notebooks import NotebookError, find_sources, normalise, read_value
+from lib.run import changed_parameters, choose, default_folder, main, summary_line
+
+GOOD = "print(conf_level)"
+
+WRITES_RESULT = """\
+import json, os
+from pathlib import Path
+
+folder = Path(os.environ["STUDY_OUT"]) / "results"
+seen = sorted(path.stem for path in folder.glob("*.json"))
+(folder / "{name}.json").write_text(json.dumps({{"seen": seen, "quantities": {{}}}}))
+print(seen)"""
+
+FIGURE_AND_TABLE = """\
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from lib.narrative import Chapter
+
+chapter = Chapter("{name}", None, cohort=cohort, conf_level=conf_level)
+
+# %%
+fig, ax = plt.subplots()
+ax.plot([0, 1], [0, 1])
+chapter.figure(fig, "1.1", caption="A line.", alt="A line that rises.")
+
+# %%
+chapter.table(pd.DataFrame({{"Group": ["a", "b"], "n": [1, 2]}}), "1.1", caption="Two groups.")
+print(object(), {{"x", "y", "z"}})
+
+# %%
+chapter.hand_on()"""
+
+
+def run(folder, out, *more, pages=False):
+    return main([*([] if pages else ["--no-pages"]), "--out", str(out), *more], folder)
+
+
+def printed(out, name):
+    """What a chapter's cells printed, from its executed notebook."""
+    notebook = nbformat.read(out / "notebooks" / f"{name}.ipynb", as_version=4)
+    return "".join(output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", []))
+
+
+# -- a run that goes well ------------------------------------------------------------------------------
+
+
+def test_chapters_run_on_this_python_even_where_another_kernel_has_its_name(collection, tmp_path, monkeypatch):
+    spec = tmp_path / "share" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": ["/bin/false", "{connection_file}"], "display_name": "other", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    out = tmp_path / "out"
+    assert run(collection(_01_a="import sys\nprint(sys.executable)"), out) == 0
+    assert printed(out, "01_a").strip() == sys.executable
+
+
+def test_a_users_settings_do_not_reach_the_chapters(collection, tmp_path, monkeypatch):
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00.py").write_text("print('started')\nleak = 1")
+    (tmp_path / "matplotlibrc").write_text("lines.linewidth: 9")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    monkeypatch.setenv("MATPLOTLIBRC", str(tmp_path / "matplotlibrc"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    out = tmp_path / "out"
+    code = "import matplotlib\nprint('leak' in globals(), matplotlib.rcParams['lines.linewidth'], 'inline' in matplotlib.get_backend())"
+    assert run(collection(_01_a=code), out) == 0
+    assert printed(out, "01_a").strip() == "False 1.5 True"
+
+
+def test_the_verdict_runs_after_the_chapters_whose_results_it_reads(collection, tmp_path):
+    folder = collection(**{f"_{name}": WRITES_RESULT.format(name=name) for name in ("01_a", "02_b", "05_verdict")})
+    out = tmp_path / "out"
+    assert run(folder, out) == 0
+    assert printed(out, "05_verdict").strip() == "['01_a', '02_b']"
+
+
+def test_one_chapter_rerun_brings_the_verdict_along_and_keeps_the_others(collection, tmp_path):
+    folder = collection(**{f"_{name}": WRITES_RESULT.format(name=name) for name in ("01_a", "02_b", "05_verdict")})
+    out = tmp_path / "out"
+    assert run(folder, out) == 0
+    before = (out / "notebooks" / "02_b.ipynb").stat().st_mtime_ns
+    verdict = (out / "notebooks" / "05_verdict.ipynb").stat().st_mtime_ns
+    assert run(folder, out, "01") == 0
+    assert (out / "notebooks" / "02_b.ipynb").stat().st_mtime_ns == before
+    assert (out / "notebooks" / "05_verdict.ipynb").stat().st_mtime_ns > verdict
+
+
+def test_a_parameter_reaches_the_chapters_that_have_it(collection, tmp_path):
+    folder = collection(_01_a=GOOD)
+    (folder / "02_b.py").write_text((folder / "01_a.py").read_text().replace("conf_level = 0.95", "other = 1").replace(GOOD, "print(other)"))
+    out = tmp_path / "out"
+    assert run(folder, out, "-p", "conf_level", "0.9") == 0
+    assert (printed(out, "01_a").strip(), printed(out, "02_b").strip()) == ("0.9", "1")
+
+
+def test_two_runs_into_different_folders_give_the_same_bytes(collection, tmp_path, contents):
+    folder = collection(_01_a=FIGURE_AND_TABLE.format(name="01_a"))
+    assert run(folder, tmp_path / "one", pages=True) == 0
+    assert run(folder, tmp_path / "quite another", pages=True) == 0
+    one, other = contents(tmp_path / "one"), contents(tmp_path / "quite another")
+    assert sorted(one) == sorted(other)
+    assert [name for name in one if one[name] != other[name]] == []
+    assert {"html/index.html", "html/01_a.html", "figures/figure_1_1.pdf", "tables/table_1_1.docx", "notebooks/01_a.ipynb"} <= set(one)
+    assert not [name for name, data in one.items() if str(tmp_path).encode() in data]
+
+
+def test_what_a_chapter_no_longer_makes_is_gone_after_a_whole_run(collection, tmp_path):
+    folder = collection(_01_a=GOOD, _02_b=GOOD)
+    out = tmp_path / "out"
+    assert run(folder, out) == 0
+    (folder / "02_b.py").unlink()
+    assert run(folder, out) == 0
+    assert [path.name for path in (out / "notebooks").iterdir()] == ["01_a.ipynb"]
+
+
+def test_no_environment_variable_or_folder_of_this_process_is_changed(collection, tmp_path):
+    before = dict(os.environ), Path.cwd()
+    assert run(collection(_01_a=GOOD), tmp_path / "out") == 0
+    assert (dict(os.environ), Path.cwd()) == before
+
+
+# -- a run that fails ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "says"),
+    [
+        ("x = 1\n\n# %%\nraise ValueError('the liver is missing')", (), r"02_b, cell 4 (raise ValueError('the liver is missing')): ValueError: the liver is missing"),
+        ("import os\n\n# %%\nos._exit(9)", (), "02_b, cell 4 (os._exit(9)): the kernel died"),
+        ("import time\ntime.sleep(60)", ("--timeout", "2"), "02_b, cell 3 (import time): took longer than 2 s"),
+    ],
+    ids=["error", "kernel death", "hang"],
+)
+def test_a_failing_chapter_is_named_and_earlier_outputs_stay_whole(collection, tmp_path, capsys, contents, code, more, says):
+    out = tmp_path / "out"
+    folder = collection(_01_a=GOOD, _02_b=GOOD)
+    assert run(folder, out) == 0
+    before = contents(out)
+    collection(_01_a="print('changed')", _02_b=code)
+    capsys.readouterr()
+    assert run(folder, out, *more) == 1
+    assert says in capsys.readouterr().err
+    assert contents(out) == before
+    assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [".lock"]
+
+
+def test_pages_that_cannot_be_made_leave_the_old_ones(collection, tmp_path, capsys, contents):
+    out = tmp_path / "out"
+    folder = collection(_01_a=FIGURE_AND_TABLE.format(name="01_a"))
+    assert run(folder, out, pages=True) == 0
+    before = contents(out)
+    source = folder / "01_a.py"
+    source.write_text(source.read_text().replace("# # A question?", "# # A question?\n#\n# ```{nonsense}\n# ```"))
+    capsys.readouterr()
+    assert run(folder, out, pages=True) == 1
+    assert "nonsense" in capsys.readouterr().err
+    assert contents(out) == before
+
+
+def test_a_runner_killed_outright_leaves_outputs_whole_and_nothing_running(collection, tmp_path, contents):
+    out = tmp_path / "out"
+    folder = collection(_01_a=GOOD)
+    assert run(folder, out) == 0
+    before = contents(out)
+    collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)")
+    program = "import sys; from lib.run import main; main(sys.argv[2:], sys.argv[1])"
+    runner = subprocess.Popen([sys.executable, "-c", program, folder, "--no-pages", "--out", out])
+    wait_for(lambda: (out / ".staging" / "reached").exists())
+    family = psutil.Process(runner.pid).children(recursive=True)
+    assert len(family) >= 2  # a worker and its kernel
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert {name: data for name, data in contents(out).items() if not name.startswith(".staging")} == before
+    collection(_01_a=GOOD)
+    assert run(folder, out) == 0
+    assert contents(out) == before
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_of_two_runs_into_one_folder_the_second_says_so(collection, tmp_path, capsys, contents):
+    out = tmp_path / "out"
+    folder = collection(_01_a=GOOD)
+    assert run(folder, out) == 0
+    before = contents(out)
+    with open(out / ".lock", "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert run(folder, out) == 1
+    assert "Another run is writing to" in capsys.readouterr().err
+    assert contents(out) == before
+    assert run(folder, out) == 0
+
+
+def test_a_folder_that_cannot_be_written_is_named(collection, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert run(collection(_01_a=GOOD), tmp_path / "file" / "out") == 1
+    error = capsys.readouterr().err
+    assert "cannot be written" in error and error.count("\n") == 1
+
+
+# -- the command line ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["-p", "confidence", "0.9"], "no chapter to be run has such a parameter; there are cohort, conf_level."),
+        (["-p", "conf_level", "high"], "conf_level takes a number, such as 0.95."),
+        (["-p", "conf_level", "2"], "conf_level = 2.0 is not allowed"),
+        (["-p", "conf_level", "nan"], "conf_level = nan is not allowed"),
+        (["07_nothing"], "There is no chapter 07_nothing; there are 01_a."),
+        (["--cohort", "nowhere"], "there is no such folder"),
+        (["--refresh", "-p", "conf_level", "0.9"], "--refresh writes the published analysis"),
+    ],
+)
+def test_a_wrong_command_line_gets_one_sentence_and_exit_2(collection, tmp_path, capsys, arguments, says):
+    assert run(collection(_01_a=GOOD), tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_changed_parameters_get_a_folder_of_their_own(collection):
+    sources = find_sources(collection(_01_a=GOOD))
+    build = Path("build")
+    assert default_folder(build, changed_parameters(sources, {})) == build
+    assert default_folder(build, changed_parameters(sources, {"conf_level": "0.95"})) == build
+    assert default_folder(build, changed_parameters(sources, {"conf_level": "0.9"})) == build / "runs" / "conf_level=0.9"
+    hostile = default_folder(build, changed_parameters(sources, {"cohort": "/tmp/../etc/my cohort;rm"}))
+    assert hostile == build / "runs" / "cohort=my-cohort-rm"
+
+
+def test_chapters_are_chosen_by_number_name_or_path(collection):
+    sources = find_sources(collection(_01_a=GOOD, _02_b=GOOD))
+    for name in ("02", "02_b", "notebooks/02_b.py", "02_b.ipynb"):
+        assert [source.name for source in choose(sources, [name])] == ["02_b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "default", "value"),
+    [("6", 4.0, 6.0), ("6", 3, 6), ("true", False, True), ("FALSE", True, False), ("v4.03", "v5", "v4.03"), ("['a', 'b']", ["a"], ["a", "b"])],
+)
+def test_a_value_is_read_in_the_type_of_its_default(text, default, value):
+    read = read_value("name", text, default)
+    assert read == value and type(read) is type(default)
+
+
+@pytest.mark.parametrize(("text", "default"), [("6.5", 3), ("yes", True), ("six", 4.0), ("[", ["a"])])
+def test_a_value_of_another_type_is_refused(text, default):
+    with pytest.raises(NotebookError, match=r"-p name .*: name takes .*, such as"):
+        read_value("name", text, default)
+
+
+def test_the_closing_line_counts_every_published_figure():
+    summary = {"published": 10, "reproduced": 5, "differs": 2, "not_derivable": 1, "method": 2, "unaccounted": 0, "unexpected": 0}
+    line = summary_line(summary)
+    assert line.startswith("5 of 10 published figures reproduced, 2 differ") and line.endswith("all as expected.")
+    assert "NOT as expected" in summary_line({**summary, "unexpected": 1})
+
+
+def test_an_unexpected_verdict_makes_the_run_fail(collection, tmp_path, capsys):
+    code = WRITES_RESULT.format(name="05_verdict").replace('"quantities": {}', '"quantities": {}, "summary": summary')
+    counts = {"published": 2, "reproduced": 1, "differs": 1, "not_derivable": 0, "method": 0, "unaccounted": 0, "unexpected": 1}
+    out = tmp_path / "out"
+    assert run(collection(_05_verdict=f"summary = {counts}\n{code}"), out) == 1
+    assert "1 verdicts NOT as expected" in capsys.readouterr().out
+
+
+# -- notebooks -----------------------------------------------------------------------------------------
+
+
+def test_a_normalised_notebook_keeps_what_two_runs_share():
+    code = nbformat.v4.new_code_cell("f()", execution_count=1, metadata={"tags": ["parameters"], "execution": {"iopub.execute_input": "now"}, "papermill": {"duration": 1}})
+    code.outputs = [
+        nbformat.v4.new_output("stream", name="stdout", text="a "),
+        nbformat.v4.new_output("stream", name="stdout", text="<object at 0x7f12ab>\n"),
+        nbformat.v4.new_output("stream", name="stderr", text="warned"),
+        nbformat.v4.new_output("display_data", data={"text/html": "<b>1</b>", "text/plain": "<IPython.core.display.HTML object>"}, metadata={"image/png": {"alt": "x"}}),
+        nbformat.v4.new_output("execute_result", data={"text/plain": "<Axes at 0xFF>"}, execution_count=1),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[code], metadata={"papermill": {"start_time": "now"}, "language_info": {"name": "python", "version": "3.11.7"}})
+    tidy = normalise(notebook)
+    assert tidy.metadata == {"language_info": {"name": "python"}}
+    assert tidy.cells[0].metadata == {"tags": ["parameters"]}
+    assert [output.get("text") for output in tidy.cells[0].outputs[:2]] == ["a <object at 0x0>\n", "warned"]
+    assert tidy.cells[0].outputs[2].data == {"text/html": "<b>1</b>"}
+    assert tidy.cells[0].outputs[2].metadata == {"image/png": {"alt": "x"}}
+    assert tidy.cells[0].outputs[3].data == {"text/plain": "<Axes at 0x0>"}
+    assert nbformat.writes(normalise(notebook)) == nbformat.writes(tidy)
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [("level = 0.95", "has 0 cells tagged 'parameters'"), ('# %% tags=["parameters"]\nlevel = compute()', "only lines like name = value")],
+)
+def test_a_parameters_cell_that_cannot_be_read_is_refused(tmp_path, cell, says):
+    (tmp_path / "01_a.py").write_text("# %% [markdown]\n# # Q?\n\n" + (cell if cell.startswith("#") else "# %%\n" + cell))
+    with pytest.raises(NotebookError, match=says):
+        find_sources(tmp_path)
+
+
+def test_a_folder_without_chapters_is_refused(tmp_path):
+    with pytest.raises(NotebookError, match="holds no chapter"):
+        find_sources(tmp_path)
