@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-# what a spreadsheet runs: =, @ (also full-width), tab or line end first, or a sign before anything but figures and
-# their punctuation
-_FORMULA = re.compile(r"^(?:[=@\t\r\n\uff1d\uff20\uff0b\uff0d]|[+\-](?!(?:[\d\s.,;:%()\[\]\u2013-]|\bto\b)*$))")
+# what a spreadsheet runs: =, @ (also full-width) or tab first, or a sign before anything but figures and their
+# punctuation
+_FORMULA = re.compile(r"^(?:[=@\t\uff1d\uff20\uff0b\uff0d]|[+\-](?!(?:[\d\s.,;:%()\[\]\u2013-]|\bto\b)*$))")
 
 
 def render(frame: pd.DataFrame, *, stub: str | None = None, group: str | None = None,
@@ -98,7 +98,8 @@ def to_html(table, name: str = "Table") -> str:
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
-    """Write a table for programs; text that a spreadsheet would run as a formula gets a leading quote.
+    """Write a table for programs; text that a spreadsheet would run as a formula gets a leading quote, and a cell
+    stays on one line.
 
     Parameters
     ----------
@@ -109,7 +110,10 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def _defuse(cell):
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    line = re.sub(r" *[\r\n]+ *", " ", cell).strip(" ")
+    return f"'{line}" if _FORMULA.match(line) else line
 
 
 def write_docx(html: str, caption: str, path: Path) -> None:
@@ -147,6 +151,7 @@ def add_word_table(document, html: str, caption: str) -> None:
     n_columns = max(sum(int(cell.get("colspan", 1)) for cell in row) for row in rows)
     document.add_paragraph(caption, style="Caption")
     grid = document.add_table(rows=len(rows), cols=n_columns, style="Light List")
+    cells = [list(row.cells) for row in grid.rows]  # grid.cell() lists the whole table at every call
     taken: set[tuple[int, int]] = set()
     for r, row in enumerate(rows):
         column = 0
@@ -155,8 +160,8 @@ def add_word_table(document, html: str, caption: str) -> None:
                 column += 1
             wide, high = int(cell.get("colspan", 1)), int(cell.get("rowspan", 1))
             taken |= {(r + i, column + j) for i in range(high) for j in range(wide)}
-            last = grid.cell(min(r + high, len(rows)) - 1, min(column + wide, n_columns) - 1)
-            merged = grid.cell(r, column).merge(last)
+            last = cells[min(r + high, len(rows)) - 1][min(column + wide, n_columns) - 1]
+            merged = cells[r][column].merge(last)
             merged.text = " ".join(cell.text_content().split())
             for run in merged.paragraphs[0].runs:
                 run.bold = cell.tag == "th" and row.getparent().tag == "thead"
