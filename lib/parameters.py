@@ -82,6 +82,18 @@ PARAMETERS: dict[str, Parameter] = {
     "toxicity_visit": Parameter("month_3", "visit at which laboratory toxicity is judged", "the name of a visit in labs.csv",
                                 lambda value: isinstance(value, str) and bool(value)),
     "toxicity_window_months": number_between(3.0, "how long after first treatment a clinical adverse event counts, months", 0, 600),
+    "response_visit": Parameter("month_3", "visit at which response is read", "the name of a follow-up visit",
+                                lambda value: isinstance(value, str) and bool(value) and value != "baseline"),
+    "target_lesions": one_of("recorded", "targets as the reader marked them, or the largest within the limits", "recorded", "largest"),
+    "response_denominator": one_of("treated", "whom response rates are a share of", "treated", "evaluable"),
+    "confirm_response": one_of(False, "whether best response needs a confirming visit", True, False),
+    "minimum_stable_days": whole_between(42, "earliest day at which disease counts as stable", 0, 365),
+    "reader_kappa": number_between(0.53, "agreement beyond chance between two readers", 0, 1),
+    "reader_matrix": Parameter(None, "chance of each second reading given the first, in place of reader_kappa",
+                               "None, or a mapping such as {'CR': {'CR': 0.9, 'PR': 0.1}, ...}",
+                               lambda value: value is None or isinstance(value, dict) and bool(value)),
+    "reader_draws": whole_between(5000, "second readings drawn", 100, 100_000),
+    "reader_seed": whole_between(2020, "seed of the second readings", 0, 2**32 - 1),
 }
 
 
