@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 
 from lib.reconstruct.completion.assignment import assign_treatment_and_response
-from lib.reconstruct.completion.demographics import demographics
-from lib.reconstruct.completion.events import adverse_events
-from lib.reconstruct.completion.imaging import lesion_counts, lesions
-from lib.reconstruct.completion.labs import labs
+from lib.reconstruct.completion.demographics import draw_demographics
+from lib.reconstruct.completion.events import draw_adverse_events
+from lib.reconstruct.completion.imaging import draw_lesion_counts, draw_lesions
+from lib.reconstruct.completion.labs import draw_labs
 from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
-from lib.reconstruct.completion.sessions import sessions
+from lib.reconstruct.completion.sessions import draw_sessions
 from lib.reconstruct.completion.visits import visit_days
 
 __all__ = ["CompletionError", "complete"]
@@ -60,16 +60,16 @@ def complete(skeleton: pd.DataFrame, ledger: pd.DataFrame, seed: int) -> dict[st
     patients = _named(skeleton, next(streams))
     patients["visit_day"] = visit_days(patients, printed, next(streams))
     patients = patients.join(assign_treatment_and_response(patients, printed, next(streams)))
-    patients = patients.join(demographics(patients, printed, next(streams)))
+    patients = patients.join(draw_demographics(patients, printed, next(streams)))
     patients["lobar_disease"] = np.where(patients.solitary, "unilobar", "bilobar")
-    patients["n_liver_lesions"] = lesion_counts(patients, printed, next(streams))
-    treatments = sessions(patients, printed, next(streams))
+    patients["n_liver_lesions"] = draw_lesion_counts(patients, printed, next(streams))
+    treatments = draw_sessions(patients, printed, next(streams))
     return {
         "patients": patients[PATIENT_COLUMNS],
         "treatments": treatments,
-        "labs": labs(patients, printed, next(streams)),
-        "lesions": lesions(patients, printed, rng := next(streams)),
-        "adverse_events": adverse_events(patients, treatments, printed, rng),
+        "labs": draw_labs(patients, printed, next(streams)),
+        "lesions": draw_lesions(patients, printed, rng := next(streams)),
+        "adverse_events": draw_adverse_events(patients, treatments, printed, rng),
     }
 
 

@@ -16,8 +16,8 @@ DRAWS = 400
 BATCH = 5_000
 
 
-def demographics(skeleton: pd.DataFrame, printed: PrintedFigures,
-                 rng: np.random.Generator) -> pd.DataFrame:
+def draw_demographics(skeleton: pd.DataFrame, printed: PrintedFigures,
+                      rng: np.random.Generator) -> pd.DataFrame:
     """Table 1 without disease and treatment, one row per patient.
 
     Parameters

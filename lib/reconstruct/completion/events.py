@@ -9,14 +9,17 @@ from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
 
 # term: (share of patients, share of grade 2 among them, latest onset after a session in days)
 TERMS = {
-    "nausea": (0.75, 0.15, 3), "right upper quadrant pain": (0.65, 0.25, 4), "fatigue": (0.7, 0.2, 14),
+    "nausea": (0.75, 0.15, 3), "right upper quadrant pain": (0.65, 0.2, 4), "fatigue": (0.7, 0.2, 14),
     "epigastric pain": (0.3, 0.15, 5), "anorexia": (0.25, 0.1, 14), "vomiting": (0.2, 0.2, 3), "fever": (0.15, 0.0, 4),
 }
+MOST_HAVE = (("nausea",), ("right upper quadrant pain", "epigastric pain"), ("fatigue",))
+"""Complaints that the paper says most patients had, alternatives in one bracket."""
+DRAWS = 500
 COLUMNS = ["patient", "term", "grade", "onset_day", "relation", "hospital_days"]
 
 
-def adverse_events(patients: pd.DataFrame, sessions: pd.DataFrame, printed: PrintedFigures,
-                   rng: np.random.Generator) -> pd.DataFrame:
+def draw_adverse_events(patients: pd.DataFrame, sessions: pd.DataFrame, printed: PrintedFigures,
+                        rng: np.random.Generator) -> pd.DataFrame:
     """The table of clinical adverse events.
 
     Parameters
@@ -24,7 +27,7 @@ def adverse_events(patients: pd.DataFrame, sessions: pd.DataFrame, printed: Prin
     patients : DataFrame, shape (n_patients, n_columns)
         ``patient, visit_day, first_treatment``.
     sessions : DataFrame
-        From ``sessions``.
+        From `draw_sessions`.
     printed : PrintedFigures
         ``clinical_toxicity.*``, ``cholecystitis.*``, ``postembolization_syndrome.*``.
     rng : numpy.random.Generator
@@ -40,14 +43,21 @@ def adverse_events(patients: pd.DataFrame, sessions: pd.DataFrame, printed: Prin
     affected = set(rng.permutation(patients.patient)[:n_mild])
     days = sessions[sessions.treatment == sessions.patient.map(
         patients.set_index("patient").first_treatment)].groupby("patient").day.apply(list)
-    rows = []
-    for patient in patients.itertuples():
-        if patient.patient in affected:
-            rows += _mild(patient, days[patient.patient], rng)
+    rows = _mild_in_most([row for row in patients.itertuples() if row.patient in affected], len(patients), days, rng)
     rows += _named(patients[patients.patient.isin(affected)], days, printed, rng)
     events = pd.DataFrame(rows, columns=COLUMNS)
     events["hospital_days"] = events.hospital_days.astype("Int64")
     return events.sort_values(["patient", "onset_day", "term"], ignore_index=True)
+
+
+def _mild_in_most(affected: list, n: int, days: pd.Series, rng: np.random.Generator) -> list[tuple]:
+    """Grade 1 or 2 events of the affected, each leading complaint in more than half of all ``n`` patients."""
+    for _ in range(DRAWS):
+        rows = [row for patient in affected for row in _mild(patient, days[patient.patient], rng)]
+        if all(2 * len({row[0] for row in rows if row[1] in terms}) > n for terms in MOST_HAVE):
+            return rows
+    raise CompletionError(f"With {len(affected)} of {n} patients affected no complaint is that of most; check "
+                          "clinical_toxicity.grade_1_2.count in the ledger.")
 
 
 def _mild(patient, days: list[int], rng: np.random.Generator) -> list[tuple]:
@@ -60,7 +70,7 @@ def _mild(patient, days: list[int], rng: np.random.Generator) -> list[tuple]:
         session = int(rng.choice([day for day in days if day + latest < patient.visit_day]))
         relation = "possibly" if term in ("fatigue", "anorexia") else "related"
         rows.append((patient.patient, term, 1 + int(rng.random() < share_of_grade_2),
-                     session + int(rng.integers(0, latest + 1)), relation, pd.NA))
+                     session + int(rng.integers(0, latest + 1)), relation, 0))
     return rows
 
 
@@ -78,6 +88,6 @@ def _named(patients: pd.DataFrame, days: pd.Series, printed: PrintedFigures,
     grade = printed.count("cholecystitis.grade")
     # a report each, in different patients
     others = rng.permutation(embolised.patient[~embolised.patient.isin(with_syndrome)])
-    rows += [(name, "acute cholecystitis", grade, int(days[name][0] + rng.integers(4, 21)), "related", pd.NA)
+    rows += [(name, "acute cholecystitis", grade, int(days[name][0] + rng.integers(4, 21)), "related", 0)
              for name in others[:printed.count(f"cholecystitis.grade_{grade}.count")]]
     return rows

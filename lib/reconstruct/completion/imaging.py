@@ -2,6 +2,10 @@
 
 RECIST reads whole diameters of all lesions, mRECIST the viable (enhancing) diameters in the liver.
 Sums of targets keep clear of the -30% and +20% limits, so that no category hangs on a millimetre.
+
+Worse by RECIST but not by mRECIST: either a new lesion outside the liver, which mRECIST as used here does not
+see, or an ablation zone, which is larger than the tumour it replaced and no longer enhances. Worse by mRECIST
+but not by RECIST: a necrotic lesion whose viable part grows back inside an unchanged outline.
 """
 
 from __future__ import annotations
@@ -34,8 +38,8 @@ class Lesion:
     new: bool = False
 
 
-def lesions(patients: pd.DataFrame, printed: PrintedFigures,
-            rng: np.random.Generator) -> pd.DataFrame:
+def draw_lesions(patients: pd.DataFrame, printed: PrintedFigures,
+                 rng: np.random.Generator) -> pd.DataFrame:
     """The long table of lesions of both visits.
 
     Parameters
@@ -64,8 +68,8 @@ def lesions(patients: pd.DataFrame, printed: PrintedFigures,
                                        "viable_diameter_mm", "target", "new", "extrahepatic", "organ"])
 
 
-def lesion_counts(patients: pd.DataFrame, printed: PrintedFigures,
-                  rng: np.random.Generator) -> np.ndarray:
+def draw_lesion_counts(patients: pd.DataFrame, printed: PrintedFigures,
+                       rng: np.random.Generator) -> np.ndarray:
     """Liver lesions at baseline: one if solitary, few enough for ablation, otherwise two to nine.
 
     Parameters

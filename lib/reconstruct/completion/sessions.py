@@ -12,8 +12,8 @@ COLUMNS = ["patient", "session", "day", "treatment", "lobe", "approach", "bead_s
            "doxorubicin_mg", "bead_volume_ml", "needle_gauge", "margin_mm"]
 
 
-def sessions(patients: pd.DataFrame, printed: PrintedFigures,
-             rng: np.random.Generator) -> pd.DataFrame:
+def draw_sessions(patients: pd.DataFrame, printed: PrintedFigures,
+                  rng: np.random.Generator) -> pd.DataFrame:
     """The table of sessions: one for unilobar disease, one per lobe for bilobar disease.
 
     Lobes are treated five to seven weeks apart, whatever the treatment; a patient whose follow-up ends
