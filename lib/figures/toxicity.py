@@ -1,0 +1,202 @@
+"""Figures of the toxicity chapter: laboratory values before and after, liver injury, events, liver scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from lib.figures.style import GREY, INK, MARKERS, PALE, VERMILION, colour_for
+from lib.units import REFERENCE_UNITS
+
+WIDTH_IN = 5.2  # narrower than a page: 9 pt stays 9 px on a telephone
+LOGARITHMIC = ("bilirubin", "alt", "ast", "alp", "creatinine")
+SHOWN_UNITS = REFERENCE_UNITS | {"platelets": "10³/µL"}
+NORMAL_BAND = "#E3ECF4"
+# light to dark with the grade: the order survives greyscale
+GRADE_COLOURS = {1: "#DCE6EF", 2: "#8FB3D1", 3: "#B2430C", 4: "#6E1F00", 5: "#222222"}
+MOST_LINES = 60
+
+
+def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str):
+    """Each analyte at baseline and at a later visit, a line per patient, over the normal range.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        From `lib.toxicity.grade_labs`.
+    analytes : dict
+        Analyte -> name shown.
+    visit : str
+        The later visit.
+
+    Returns
+    -------
+    matplotlib Figure
+        Two panels a row; dark lines are patients with a new or worsened grade. Of more than 60 patients
+        in a panel an even choice is drawn.
+    """
+    n_rows = -(-len(analytes) // 2)
+    figure = Figure(figsize=(WIDTH_IN, 2.1 * n_rows + 0.3), layout="constrained")
+    axes = figure.subplots(n_rows, 2, squeeze=False).ravel()
+    for ax, (analyte, name) in zip(axes, analytes.items()):
+        _panel(ax, grades[grades["analyte"] == analyte].drop_duplicates(["patient", "visit"]), analyte, visit)
+        ax.set_title(name)
+    for ax in axes[len(analytes):]:
+        ax.set_axis_off()
+    return figure
+
+
+def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str) -> None:
+    values = rows.pivot(index="patient", columns="visit", values="value").reindex(columns=["baseline", visit])
+    worse = rows[rows["visit"] == visit].set_index("patient")["new_or_worsened"].reindex(values.index).fillna(False).astype(bool)
+    values = values.dropna(how="all")
+    limits = rows[["lower_normal", "upper_normal"]].median()
+    if limits.notna().any():
+        ax.axhspan(limits.fillna({"lower_normal": 1e-9, "upper_normal": 1e9})["lower_normal"],
+                   limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
+    for patient in _evenly(values.index[~worse[values.index]]).append(_evenly(values.index[worse[values.index]])):
+        marked = worse[patient]
+        ax.plot([0, 1], values.loc[patient], marker="o", ms=3.4 if marked else 2.6, lw=1.3 if marked else 0.7,
+                color=VERMILION if marked else GREY, alpha=1 if marked else 0.7, zorder=3 if marked else 2)
+    if analyte in LOGARITHMIC and (values > 0).any(axis=None):
+        _log_scale(ax.yaxis, ax, values.to_numpy())
+    elif values.notna().any(axis=None):
+        low, high = np.nanmin(values), np.nanmax(values)
+        ax.set_ylim(min(low, limits.fillna(low)["lower_normal"]) * 0.95, max(high, limits.fillna(high)["upper_normal"]) * 1.05)
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+    if values.empty:
+        ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
+    ax.set_xlim(-0.15, 1.15)
+    ax.set_xticks([0, 1], ["baseline", visit.replace("_", " ")])
+    ax.set_ylabel(SHOWN_UNITS.get(analyte, ""))
+
+
+def _log_scale(axis, ax, values: np.ndarray) -> None:
+    """Logarithmic with plain numbers at 1, 2 and 5 times the powers of ten."""
+    low, high = np.nanmin(values[values > 0]), np.nanmax(values)
+    setter = ax.set_yscale if axis is ax.yaxis else ax.set_xscale
+    setter("log")
+    ticks = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    (ax.set_ylim if axis is ax.yaxis else ax.set_xlim)(low / 1.3, high * 1.3)
+
+
+def _evenly(patients: pd.Index) -> pd.Index:
+    if len(patients) <= MOST_LINES:
+        return patients
+    return patients[np.linspace(0, len(patients) - 1, MOST_LINES).round().astype(int)]
+
+
+def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
+    """Evaluation of drug-induced serious hepatotoxicity (eDISH): peak ALT against peak bilirubin, in multiples of ULN.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    injury : DataFrame
+        From `lib.toxicity.liver_injury`.
+    treatments : Series
+        First treatment by patient: marker and colour.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    seen = injury.dropna(subset=["alt", "bilirubin"])
+    groups = list(dict.fromkeys(treatments))
+    colours = colour_for(groups)
+    for number, group in enumerate(groups):
+        own = seen[seen.index.isin(treatments.index[treatments == group])]
+        ax.scatter(own["alt"], own["bilirubin"], s=34, marker=MARKERS[number % len(MARKERS)], color=colours[group],
+                   edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= MOST_LINES else 0.5, label=f"{group} (n = {len(own)})", zorder=3)
+    edges = seen[["alt", "bilirubin"]].to_numpy()
+    low, high = (min(0.2, edges.min() / 1.4), max(10.0, edges.max() * 1.6)) if len(seen) else (0.2, 10.0)
+    for axis in (ax.xaxis, ax.yaxis):
+        _log_scale(axis, ax, np.array([low, high]))
+    ax.axvline(3, color=INK, lw=1, ls=(0, (5, 2)))
+    ax.axhline(2, color=INK, lw=1, ls=(0, (5, 2)))
+    for x, y, across, up, text in ((0.985, 0.985, "right", "top", "Hy's law range"), (0.015, 0.985, "left", "top", "hyperbilirubinaemia"),
+                                   (0.985, 0.015, "right", "bottom", "Temple's corollary")):
+        ax.text(x, y, text, ha=across, va=up, transform=ax.transAxes, color=GREY, style="italic")
+    if not len(seen):
+        ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
+    ax.set_xlabel("peak ALT after baseline, multiples of ULN")
+    ax.set_ylabel("peak bilirubin, multiples of ULN")
+    if groups:
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(groups), 3), handletextpad=0.2, columnspacing=1.0, borderaxespad=0)
+    return ax
+
+
+def plot_events(ax, table: pd.DataFrame, n_patients: int):
+    """Patients with each adverse event, stacked by worst grade.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    table : DataFrame
+        From `lib.toxicity.events_by_term`.
+    n_patients : int
+        The denominator.
+
+    Returns
+    -------
+    matplotlib Axes
+    """
+    terms = table.index[::-1]
+    left = np.zeros(len(terms))
+    for grade in [grade for grade in GRADE_COLOURS if len(table) and table[grade].any()]:
+        width = table.loc[terms, grade].to_numpy(dtype=float)
+        bars = ax.barh(range(len(terms)), width, left=left, color=GRADE_COLOURS[grade], edgecolor=INK, linewidth=0.6, height=0.72, label=f"grade {grade}")
+        ax.bar_label(bars, [f"{count:g}" if count >= 0.03 * n_patients else "" for count in width], label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
+        left += width
+    ax.set_yticks(range(len(terms)), terms)
+    ax.set_xlim(0, max(n_patients, 1))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    ax.set_xlabel(f"patients, of {n_patients}")
+    if left.any():
+        ax.legend(loc="lower right", title="worst grade", title_fontsize=8.5)
+    else:
+        ax.text(0.5, 0.5, "no events", ha="center", va="center", color=GREY, transform=ax.transAxes)
+    return ax
+
+
+def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
+    """Liver scores before and after, a line per patient, with the means.
+
+    Parameters
+    ----------
+    pairs : dict
+        Score's name -> DataFrame indexed by patient with ``baseline`` and `visit`.
+    visit : str
+
+    Returns
+    -------
+    matplotlib Figure
+        Two panels a row: dark lines rose, pale ones did not; the black bars are means.
+    """
+    n_rows = -(-len(pairs) // 2)
+    figure = Figure(figsize=(WIDTH_IN, 2.4 * n_rows + 0.2), layout="constrained")
+    axes = figure.subplots(n_rows, 2, squeeze=False).ravel()
+    for ax, (name, pair) in zip(axes, pairs.items()):
+        pair = pair[["baseline", visit]].astype(float).dropna()
+        rose = pair[visit] > pair["baseline"]
+        for patient in _evenly(pair.index[~rose]).append(_evenly(pair.index[rose])):
+            ax.plot([0, 1], pair.loc[patient], marker="o", ms=3, lw=1.2 if rose[patient] else 0.8,
+                    color=VERMILION if rose[patient] else GREY, alpha=0.9 if rose[patient] else 0.6)
+        for x, column in enumerate(["baseline", visit]):
+            if len(pair):
+                ax.plot([x - 0.1, x + 0.1], [pair[column].mean()] * 2, color=INK, lw=3, solid_capstyle="butt", zorder=5)
+        if pair.empty:
+            ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
+        ax.set_title(name)
+        ax.set_xlim(-0.2, 1.2)
+        ax.set_xticks([0, 1], ["baseline", visit.replace("_", " ")])
+        ax.yaxis.set_major_locator(MaxNLocator(5, integer=name != "ALBI"))
+        ax.set_ylabel("score")
+    for ax in axes[len(pairs):]:
+        ax.set_axis_off()
+    return figure

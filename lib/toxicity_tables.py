@@ -1,0 +1,338 @@
+"""Tables of the toxicity chapter as text: counts with their denominators, intervals named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib import liver_scores as liver
+from lib import toxicity
+from lib.baseline import groups_present
+from lib.narrative import interval, join, number, p_value, percent
+from lib.proportions import proportion
+
+ANALYTE_NAMES = {"albumin": "Albumin", "bilirubin": "Bilirubin", "inr": "INR", "alt": "ALT", "ast": "AST", "alp": "ALP",
+                 "creatinine": "Creatinine", "platelets": "Platelets", "sodium": "Sodium"}
+LAB_GRADES = (0, 1, 2, 3, 4)
+NAMED_AT_MOST = 12
+"""Patients named in a cell; a longer list is cut and counted."""
+
+
+def share(count: int, n: int, conf_level: float) -> str:
+    """``21/24 (87.5%; 67.6 to 97.3)``: count, denominator, percentage and its Clopper-Pearson interval."""
+    if not n:
+        return "0/0"
+    found = proportion(count, n, conf_level)
+    return f"{count}/{n} ({number(100 * found.estimate)}%; {interval(100 * found.lower, 100 * found.upper)})"
+
+
+def names(patients) -> str:
+    """Patients by label, a long list cut short: "P01, P02 and 7 more"."""
+    patients = [str(patient) for patient in patients]
+    more = len(patients) - NAMED_AT_MOST
+    return join([*patients[:NAMED_AT_MOST], f"{more} more"] if more > 0 else patients)
+
+
+def headings(patients: pd.DataFrame) -> dict[str, str]:
+    """Column headings: "All (N = 24)" and one per first treatment, if there are two or more."""
+    sizes = patients["first_treatment"].value_counts()
+    groups = groups_present(patients["first_treatment"])
+    return {"all": f"All (N = {len(patients)})"} | {group: f"{group} (n = {sizes[group]})" for group in groups if len(groups) > 1}
+
+
+def _members(patients: pd.DataFrame, column: str) -> pd.Index:
+    """The patients of a column of `headings`."""
+    chosen = patients if column == "all" else patients[patients["first_treatment"] == column]
+    return pd.Index(chosen["patient"])
+
+
+# -- laboratory ----------------------------------------------------------------------------------------
+
+def criteria_table(version, analytes=toxicity.PAPER_ANALYTES) -> pd.DataFrame:
+    """The limits of a CTCAE version as the standard prints them, one row per analyte and condition."""
+    criteria = toxicity.read_ctcae().query("version == @toxicity.ctcae_version(@version)")
+    rows = []
+    for analyte in analytes:
+        own = criteria[criteria["analyte"] == analyte]
+        for condition, ladder in own.groupby("applies_if", sort=False):
+            cells = ladder.groupby("grade", sort=True)["printed"].agg("; ".join)
+            rows.append({"Analyte": ANALYTE_NAMES[analyte], "Where": "everyone" if condition == "any" else condition,
+                         **{f"Grade {grade}": cells.get(grade, "–") for grade in LAB_GRADES[1:]}})
+    return pd.DataFrame(rows)
+
+
+def grade_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES,
+                conf_level: float = 0.95) -> pd.DataFrame:
+    """Patients per grade of each analyte at a visit, with any grade and any new or worsened one."""
+    rows = []
+    for analyte in analytes:
+        own = grades[(grades["analyte"] == analyte) & (grades["visit"] == visit)].dropna(subset="grade")
+        known = own["new_or_worsened"].dropna()
+        rows.append({"Analyte": ANALYTE_NAMES[analyte], "Graded": f"{len(own)}/{len(patients)}",
+                     **{f"Grade {grade}": str(int((own["grade"] == grade).sum())) if len(own) else None for grade in LAB_GRADES},
+                     "Any grade, n/N (%; CI)": share(int((own["grade"] > 0).sum()), len(own), conf_level),
+                     "New or worsened, n/N (%; CI)": share(int(known.sum()), len(known), conf_level)})
+    return pd.DataFrame(rows)
+
+
+def shift_tables(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> pd.DataFrame:
+    """The shift table of each analyte one under the other; baseline grades that nobody had are left out."""
+    terms = toxicity.read_ctcae().drop_duplicates("term").set_index("term")["analyte"]
+    pieces = []
+    for analyte in analytes:
+        for term in terms.index[terms == analyte].intersection(grades["term"].unique()):
+            shift = toxicity.shift_table(grades, term, visit)
+            shift = shift[shift.sum(axis=1) > 0].rename(columns=lambda grade: f"Grade {grade}" if grade != "missing" else "Missing")
+            stub = [f"Baseline grade {grade}" if grade != "missing" else "Baseline missing" for grade in shift.index]
+            pieces.append(shift.reset_index(drop=True).assign(Analyte=f"{ANALYTE_NAMES[analyte]}: {term}", Baseline=stub, Patients=shift.sum(axis=1).to_numpy()))
+    columns = ["Analyte", "Baseline", *[f"Grade {grade}" for grade in LAB_GRADES], "Missing", "Patients"]
+    return (pd.concat(pieces) if pieces else pd.DataFrame(columns=columns))[columns].reset_index(drop=True)
+
+
+def worst_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
+    """Patients by worst grade over the six analytes: any grade, and new or worsened ones only."""
+    rows = []
+    for only_new, block in ((False, "Any grade at the visit"), (True, "New or worsened since baseline")):
+        worst = toxicity.worst_grades(grades, patients["patient"], visit, only_new=only_new)["worst_grade"]
+        lines = {f"Grade {grade}": worst == grade for grade in LAB_GRADES}
+        lines |= {"Grade 1 or 2": worst.between(1, 2), "Grade 3 or 4": worst >= 3}
+        for label, holds in lines.items():
+            cells = {heading: _of_graded(holds, worst, _members(patients, column), label, conf_level) for column, heading in headings(patients).items()}
+            rows.append({"Block": block, "Worst grade": label, **cells})
+        missing = {heading: str(int(worst[_members(patients, column)].isna().sum())) for column, heading in headings(patients).items()}
+        rows.append({"Block": block, "Worst grade": "Not graded", **missing})
+    return pd.DataFrame(rows)
+
+
+def _of_graded(holds: pd.Series, worst: pd.Series, members: pd.Index, label: str, conf_level: float) -> str:
+    count, n = int(holds[members].fillna(False).sum()), int(worst[members].notna().sum())
+    return share(count, n, conf_level) if " or " in label else percent(count, n)
+
+
+def readings(labs: pd.DataFrame, patients: pd.DataFrame, visit: str) -> pd.DataFrame:
+    """The headline count under each CTCAE version, baseline rule and reading of "toxicity".
+
+    Returns
+    -------
+    DataFrame
+        ``version, rule, reading``, and patients: ``grade_0, grade_1_2, grade_3_4, not_graded``.
+    """
+    rows = []
+    for version in toxicity.CTCAE_VERSIONS:
+        for rule in toxicity.BASELINE_RULES:
+            grades = toxicity.grade_labs(labs, patients, version, rule, toxicity.PAPER_ANALYTES)
+            for only_new, reading in ((False, "any grade"), (True, "new or worsened")):
+                worst = toxicity.worst_grades(grades, patients["patient"], visit, only_new=only_new)["worst_grade"]
+                rows.append({"version": version, "rule": rule, "reading": reading, "grade_0": int((worst == 0).sum()),
+                             "grade_1_2": int(worst.between(1, 2).sum()), "grade_3_4": int((worst >= 3).sum()),
+                             "not_graded": int(worst.isna().sum())})
+    return pd.DataFrame(rows)
+
+
+READING_LABELS = {"version": "CTCAE", "rule": "Baseline rule", "reading": "Counted", "grade_0": "Worst grade 0",
+                  "grade_1_2": "Worst grade 1–2", "grade_3_4": "Worst grade 3–4", "not_graded": "Not graded"}
+
+
+# -- clinical ------------------------------------------------------------------------------------------
+
+def events_table(events: pd.DataFrame, patients: pd.DataFrame, conf_level: float = 0.95) -> pd.DataFrame:
+    """Patients per term and worst grade, with exact intervals, overall and by first treatment."""
+    table = toxicity.events_by_term(events, patients)
+    worst = toxicity.worst_event_grades(events, patients["patient"])
+    sizes, heads = patients["first_treatment"].value_counts(), headings(patients)
+    shown_grades = [grade for grade in (1, 2, 3, 4, 5) if grade <= 3 or (len(table) and table[grade].any())]
+    rows = [{"Term": term, **{f"Grade {grade}": int(row[grade]) for grade in shown_grades}, "Any grade, n/N (%; CI)": share(int(row["any"]), len(patients), conf_level),
+             **{heading: percent(int(row[group]), sizes[group]) for group, heading in heads.items() if group != "all"}}
+            for term, row in table.iterrows()]
+    by_group = {heading: percent(int((worst[_members(patients, group)] > 0).sum()), sizes[group]) for group, heading in heads.items() if group != "all"}
+    rows.append({"Term": "Any event", **{f"Grade {grade}": int((worst == grade).sum()) for grade in shown_grades},
+                 "Any grade, n/N (%; CI)": share(int((worst > 0).sum()), len(patients), conf_level), **by_group})
+    return pd.DataFrame(rows)
+
+
+def sir_table(events: pd.DataFrame) -> pd.DataFrame:
+    """Events by SIR severity against CTCAE grade."""
+    severity = toxicity.sir_severity(events)
+    rows = []
+    for level, label in [*toxicity.SIR_SEVERITY.items(), (None, "stay in hospital not recorded")]:
+        own = events[severity.isna() if level is None else (severity == level).fillna(False)]
+        if level is None and own.empty:
+            continue
+        rows.append({"SIR severity": label if level is None else f"{level} {label}", **{f"CTCAE grade {grade}": int((own["grade"] == grade).sum()) for grade in (1, 2, 3, 4, 5)},
+                     "Events": len(own), "Patients": own["patient"].nunique()})
+    return pd.DataFrame(rows)
+
+
+def deaths_table(patients: pd.DataFrame, days=(30, 90), conf_level: float = 0.95) -> pd.DataFrame:
+    """Deaths within some days of first treatment, overall and by first treatment."""
+    rows = []
+    for limit in days:
+        found = {heading: toxicity.early_deaths(patients[patients["patient"].isin(_members(patients, column))], limit)
+                 for column, heading in headings(patients).items()}
+        rows.append({"Within": f"{limit} days: deaths, n/N (%; CI)", **{heading: share(each.deaths, each.n_followed, conf_level) for heading, each in found.items()}})
+        rows.append({"Within": f"{limit} days: censored before", **{heading: str(each.n_lost) for heading, each in found.items()}})
+    return pd.DataFrame(rows)
+
+
+def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Days in hospital for adverse events, overall and by first treatment."""
+    days = events.get("hospital_days", pd.Series(np.nan, index=events.index)).astype(float)
+    stays = events.assign(hospital_days=days)
+    rows = {"Patients admitted, n/N (%)": {}, "Days in hospital, total": {}, "Longest stay, days": {}, "Events with the stay not recorded": {}}
+    for column, heading in headings(patients).items():
+        own = stays[stays["patient"].isin(_members(patients, column))]
+        known = own["hospital_days"].dropna()
+        nothing = len(own) > 0 and known.empty
+        rows["Patients admitted, n/N (%)"][heading] = None if nothing else percent(own.loc[own["hospital_days"] > 0, "patient"].nunique(), len(_members(patients, column)))
+        rows["Days in hospital, total"][heading] = None if nothing else number(known.sum(), 0)
+        rows["Longest stay, days"][heading] = None if nothing else number(known.max() if len(known) else 0, 0)
+        rows["Events with the stay not recorded"][heading] = str(int(own["hospital_days"].isna().sum()))
+    return pd.DataFrame([{"Stay": label, **cells} for label, cells in rows.items()])
+
+
+# -- liver scores --------------------------------------------------------------------------------------
+
+def score_table(scores: pd.DataFrame, n_patients: int, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
+    """Each score before and after with its paired change; a score that nobody has is left out."""
+    rows = []
+    for column, label in liver.SCORES.items():
+        pair = liver.before_and_after(scores, column, after=visit)
+        found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
+        decimals = 2 if column == "albi" else 1
+        if column == "child_pugh" and not found.n:
+            continue
+        rows.append({"Score": label, "Patients": f"{found.n}/{n_patients}",
+                     "Baseline, mean (SD)": f"{number(found.mean_before, decimals)} ({number(found.sd_before, decimals)})",
+                     "After, mean (SD)": f"{number(found.mean_after, decimals)} ({number(found.sd_after, decimals)})",
+                     "Change (CI)": f"{number(found.change, decimals)} ({_limits(found.lower, found.upper, decimals)})",
+                     "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",
+                     "Paired t": p_value(found.t_p), "Wilcoxon": p_value(found.wilcoxon_p)})
+    return pd.DataFrame(rows)
+
+
+def _limits(lower: float, upper: float, decimals: int) -> str:
+    return f"{number(lower, decimals)} to {number(upper, decimals)}"
+
+
+def crossings_table(scores: pd.DataFrame, visit: str) -> pd.DataFrame:
+    """Who left a class between two visits; classes from best to worst."""
+    orders = {"meld_band": list(liver.MELD_BANDS), "albi_grade": [1, 2, 3], "child_pugh_class": ["A", "B", "C"]}
+    rows = []
+    for column, label in liver.CLASSES.items():
+        pair = liver.before_and_after(scores, column, after=visit).dropna()
+        if column == "child_pugh_class" and pair.empty:
+            continue
+        moved = liver.class_crossings(pair[liver.BASELINE], pair[visit], pair.index, orders[column])
+        steps = {(before, after): rows_of["patient"] for (before, after), rows_of in moved.groupby(["before", "after"])}
+        told = "; ".join(f"{_class(before)} to {_class(after)}: {names(who)}" for (before, after), who in steps.items())
+        rows.append({"Class": label, "Patients": len(pair), "Same": len(pair) - len(moved), "Worse": int(moved["worse"].sum()),
+                     "Better": int((~moved["worse"].astype(bool)).sum()), "Who moved": told or "nobody"})
+    return pd.DataFrame(rows)
+
+
+def _class(name) -> str:
+    return f"{name:g}" if isinstance(name, (int, float, np.number)) else str(name)
+
+
+# -- sentences -----------------------------------------------------------------------------------------
+
+def most_changed(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> str:
+    """One sentence: which analytes most often had a new or worsened grade, and which reached grade 3."""
+    later = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
+    known = later.dropna(subset="new_or_worsened")
+    if known.empty:
+        return "No analyte can be graded at both visits."
+    worse, n = known[known["new_or_worsened"].astype(bool)]["analyte"].value_counts(), known["analyte"].value_counts()
+    if worse.empty:
+        return "No analyte has a new or worsened grade in any patient."
+    leading = join([f"{ANALYTE_NAMES[analyte]} ({percent(count, n[analyte])})" for analyte, count in worse.head(3).items()])
+    high = later[(later["grade"] >= 3).fillna(False)].groupby("analyte")["patient"].nunique()
+    reached = join([f"{ANALYTE_NAMES[analyte]} ({high[analyte]})" for analyte in analytes if analyte in high])
+    return (f"New or worsened grades are most frequent for {leading}. "
+            + (f"Grade 3 or above was reached for {reached}." if len(high) else "No value reached grade 3."))
+
+
+def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, n_grade_1_2: int, n_grade_3: int, n_treated: int) -> str:
+    """The paper's own count of grade 1 or 2, its contradiction, and which readings of the rows give which figure."""
+    rows = ledger[ledger["quantity"] == "lab_toxicity.grade_1_2.count"]
+    places = rows.groupby("printed", sort=False)["place"].agg(lambda found: " and ".join(found))
+    told = "; ".join(f"**{printed}** ({place})" for printed, place in places.items())
+    sentences = [f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else "")]
+    sentences.append(f"These rows give {n_grade_1_2} with worst grade 1 or 2; with the {n_grade_3} of grade 3 that makes {n_grade_1_2 + n_grade_3} of {n_treated}.")
+    for printed in places.index:
+        agree = counts[counts["grade_1_2"] == int(printed)]
+        if agree.empty:
+            sentences.append(f"No reading gives {printed}.")
+            continue
+        each = [f"version {version} ({join(dict.fromkeys(rows_of['rule']))}; {rows_of['grade_3_4'].iloc[0]} at grade 3–4)" for version, rows_of in agree.groupby("version", sort=False)]
+        sentences.append(f"{printed} comes from {join(each)}.")
+    return " ".join(sentences)
+
+
+def score_verdict(change: dict[str, liver.PairedChange], conf_level: float) -> str:
+    """What the paired tests of the scores say, and whether they agree."""
+    tested = {name: each for name, each in change.items() if not np.isnan(each.t_p)}
+    if not tested:
+        return "No score can be compared: fewer than two patients have it at both visits, or nobody changed."
+    alpha = 1 - conf_level
+    first, told = next(iter(tested.items())), []
+    name, each = first
+    told.append(f"{name} went from {number(each.mean_before)} to {number(each.mean_after)}, a change of **{number(each.change)}** "
+                f"({100 * conf_level:g}% interval {_limits(each.lower, each.upper, 1)}; paired t {p_value(each.t_p)}, Wilcoxon {p_value(each.wilcoxon_p)}; n = {each.n}).")
+    told.append("The interval includes no change." if each.lower <= 0 <= each.upper else "The interval excludes no change.")
+    worse = [other for other, found in tested.items() if found.t_p < alpha and found.change > 0]
+    better = [other for other, found in tested.items() if found.t_p < alpha and found.change < 0]
+    if worse and len(worse) < len(tested):
+        told.append(f"The answer depends on the score: {join(worse)} {'rises' if len(worse) == 1 else 'rise'} beyond chance at this level, "
+                    f"{join([other for other in tested if other not in worse])} not. The variant should be stated before the data are seen.")
+    elif worse:
+        told.append("Every score rises beyond chance at this level.")
+    elif not better:
+        told.append("No score changes beyond chance at this level.")
+    if better:
+        told.append(f"{join(better)} {'falls' if len(better) == 1 else 'fall'} beyond chance at this level.")
+    return " ".join(told)
+
+
+# -- quantities of the ledger --------------------------------------------------------------------------
+
+def laboratory_quantities(worst_grade: pd.Series) -> dict[str, int | None]:
+    """Laboratory counts under their ledger names; nothing where nobody was graded."""
+    graded = worst_grade.dropna()
+    if graded.empty:
+        return {}
+    low = graded[graded.between(1, 2)]
+    found = {"lab_toxicity.n_graded": len(graded), "lab_toxicity.grade_1_2.count": len(low), "lab_toxicity.grade_3.count": int((graded == 3).sum()),
+             "lab_toxicity.grade_4.count": int((graded == 4).sum())}
+    found |= {"lab_toxicity.grade_1_2.min": int(low.min()), "lab_toxicity.grade_1_2.max": int(low.max())} if len(low) else {}
+    return found | {"lab_toxicity.grade_3.grade": int(graded.max())}
+
+
+def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
+    """Clinical counts under their ledger names; nothing where no events were recorded."""
+    if events is None:
+        return {}
+    mild = events[events["grade"].between(1, 2)]
+    term = events["term"].str.lower()
+    gallbladder, syndrome = events[term.str.contains("cholecystitis")], events[term.str.contains("embolization syndrome|embolisation syndrome")]
+    complaints = events[term.isin(["nausea", "right upper quadrant pain", "epigastric pain"])]
+    found = {"clinical_toxicity.grade_1_2.count": mild["patient"].nunique(), "clinical_toxicity.grade_3.count": events[events["grade"] == 3]["patient"].nunique(),
+             "cholecystitis.grade_2.count": int((gallbladder["grade"] == 2).sum()), "postembolization_syndrome.grade_3.count": syndrome[syndrome["grade"] == 3]["patient"].nunique()}
+    found |= {"clinical_toxicity.grade_1_2.min": int(mild["grade"].min()), "clinical_toxicity.grade_1_2.max": int(mild["grade"].max())} if len(mild) else {}
+    found |= {"clinical_toxicity.grade_3.grade": int(events["grade"].max())} if len(events) else {}
+    found |= {"clinical_toxicity.nausea_or_pain.grade": int(complaints["grade"].mode().max())} if len(complaints) else {}
+    found |= {"cholecystitis.grade": int(gallbladder["grade"].max())} if len(gallbladder) else {}
+    found |= {"postembolization_syndrome.grade": int(syndrome["grade"].max())} if len(syndrome) else {}
+    stay = syndrome["hospital_days"].dropna() if "hospital_days" in syndrome else pd.Series(dtype=float)
+    return found | ({"postembolization_syndrome.hospital_days": float(stay.max())} if len(stay) else {})
+
+
+def meld_quantities(found: liver.PairedChange, change: pd.DataFrame) -> dict[str, float]:
+    """MELD before and after under the ledger's names; nothing where no patient has both visits."""
+    if not found.n:
+        return {}
+    known = change["increased"].dropna()
+    values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before, "meld.month_3.mean": found.mean_after,
+              "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change, "meld.change.lower": found.lower, "meld.change.upper": found.upper,
+              "meld.paired_t.p": found.t_p, "meld.wilcoxon.p": found.wilcoxon_p, "meld_change.increased.count": int(known.sum()), "meld_change.not_increased.count": int((~known).sum())}
+    return {name: value for name, value in values.items() if not np.isnan(value)}
