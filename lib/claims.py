@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.published import DATA, parse_printed, read_ledger
+from lib.published import DATA, LedgerError, agrees, read_ledger
 
 CLAIM_COLUMNS = ["claim", "place", "relation", "subject", "object", "p", "note"]
 RELATIONS = ("above", "below", "within", "not significant", "printed in", "needs a control arm")
@@ -63,7 +63,7 @@ def judge_claims(claims: pd.DataFrame, entries: dict[str, dict], literature: pd.
     entries : dict
         Recomputed quantities (`lib.verdicts.read_handed_on`).
     literature : DataFrame
-        Rows of ``data/literature.csv``.
+        From `lib.published.read_literature`.
 
     Returns
     -------
@@ -75,6 +75,35 @@ def judge_claims(claims: pd.DataFrame, entries: dict[str, dict], literature: pd.
     return pd.DataFrame({
         "Claim": claims.claim, "Where printed": claims.place, "Verdict": [verdict for verdict, _ in judged],
         "What shows it": [_with_note(evidence, note) for (_, evidence), note in zip(judged, claims.note)]})
+
+
+def quoted_studies(literature: pd.DataFrame) -> pd.DataFrame:
+    """What the paper prints of other studies, beside what their abstracts say.
+
+    Parameters
+    ----------
+    literature : DataFrame
+        From `lib.published.read_literature`.
+
+    Returns
+    -------
+    DataFrame
+        ``Study``, ``Figure``, ``Abstract``, ``The paper``, ``Verdict`` (agrees, differs) and ``Note``; only figures
+        that both print.
+    """
+    both = literature[(literature.source == "abstract") & (literature.paper_prints != "") & literature.value.notna()]
+    return pd.DataFrame({
+        "Study": both.study, "Figure": both.quantity + " (" + both.subgroup + ")",
+        "Abstract": both.value.map("{:g}".format), "The paper": both.paper_prints,
+        "Verdict": [_quoted(value, printed) for value, printed in zip(both.value, both.paper_prints)],
+        "Note": both.note})
+
+
+def _quoted(value: float, printed: str) -> str:
+    try:
+        return "agrees" if agrees(value, printed) else "differs"
+    except LedgerError:
+        return "not comparable"
 
 
 def _judge(claim, entries: dict, literature: pd.DataFrame) -> tuple[str, str]:
@@ -111,13 +140,13 @@ def _judge_printed(stem: str, table: str) -> tuple[str, str]:
 def _judge_literature(claim, subject, literature: pd.DataFrame) -> tuple[str, str]:
     topic, quantity = LITERATURE_GROUPS[claim.object]
     rows = literature[(literature.topic == topic) & (literature.quantity == quantity)]
-    rows = rows[pd.to_numeric(rows.value, errors="coerce").notna()]
+    rows = rows[rows.value.notna()]
     if subject is None or rows.empty:
         return "not computed", "A figure it compares is missing."
-    values = rows.value.astype(float)
+    values = rows.value
     holds = {"above": (subject > values).all(), "below": (subject < values).all(),
              "within": values.min() <= subject <= values.max()}[claim.relation]
-    studies = "; ".join(f"{row.study} {row.value:g} from {row.time_origin}" for row in rows.assign(value=values).itertuples())
+    studies = "; ".join(f"{row.study} {row.value:g} from {row.time_origin}" for row in rows.itertuples())
     return _verdict(bool(holds)), f"{_show(subject)} against {studies}."
 
 
