@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lib.published import DATA, read_ledger
 from lib.reconstruct.completion import complete
-from lib.reconstruct.search import find_skeleton
+from lib.reconstruct.search import SearchError, find_skeleton
 from lib.reconstruct.tables import write_tables
 from lib.reconstruct.verify import report, verify
 
@@ -37,7 +37,7 @@ def reconstruct(seed: int, out: Path, ledger_path: Path) -> int:
     started = time.monotonic()
     ledger = read_ledger(ledger_path)
     _progress("searching for a survival skeleton", started)
-    skeleton = find_skeleton(ledger, seed)
+    skeleton = find_skeleton(seed, ledger)
     _progress("completing it", started)
     tables = complete(skeleton, ledger, seed)
     _progress("verifying the written files", started)
@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return reconstruct(options.seed, options.out, options.ledger)
-    except ValueError as error:
+    except (ValueError, SearchError) as error:
         print(error, file=sys.stderr)
         return 1
 

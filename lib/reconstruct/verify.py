@@ -445,15 +445,14 @@ def _entry_rules(findings: dict[str, pd.DataFrame], printed: dict[str, float]) -
     ablated = patients[patients.first_treatment == "ablation"]
     at_entry = lesions[(lesions.visit == "baseline") & ~lesions.extrahepatic & lesions.patient.isin(ablated.patient)]
     limit_mm = 10 * printed["allocation.ablation.lesion_size.limit"]
-    return {
-        "eligibility.ecog.max": bool((patients.ecog <= printed["eligibility.ecog.max"]).all()),
-        "eligibility.bilirubin.max": bool((first.bilirubin <= printed["eligibility.bilirubin.max"]).all()),
-        "eligibility.creatinine.max": bool((first.creatinine <= printed["eligibility.creatinine.max"]).all()),
-        "eligibility.inr.max": bool((first.inr <= printed["eligibility.inr.max"]).all()),
-        "eligibility.platelets.min": bool((1000 * first.platelets >= printed["eligibility.platelets.min"]).all()),
-        "allocation.ablation.lesions.min": bool((ablated.n_liver_lesions >= printed["allocation.ablation.lesions.min"]).all()),
-        "allocation.ablation.lesions.max": bool((ablated.n_liver_lesions <= printed["allocation.ablation.lesions.max"]).all()),
-        "allocation.ablation.lesion_size.limit": bool((at_entry.longest_diameter_mm < limit_mm).all())}
+    most = {"eligibility.ecog.max": patients.ecog, "eligibility.bilirubin.max": first.bilirubin,
+            "eligibility.creatinine.max": first.creatinine, "eligibility.inr.max": first.inr,
+            "allocation.ablation.lesions.max": ablated.n_liver_lesions}
+    least = {"eligibility.platelets.min": 1000 * first.platelets,
+             "allocation.ablation.lesions.min": ablated.n_liver_lesions}
+    return ({name: bool((values <= printed[name]).all()) for name, values in most.items()}
+            | {name: bool((values >= printed[name]).all()) for name, values in least.items()}
+            | {"allocation.ablation.lesion_size.limit": bool((at_entry.longest_diameter_mm < limit_mm).all())})
 
 
 def _session_rules(findings: dict[str, pd.DataFrame], printed: dict[str, float]) -> dict[str, bool]:
@@ -465,11 +464,15 @@ def _session_rules(findings: dict[str, pd.DataFrame], printed: dict[str, float])
     loaded = bool(((beads.doxorubicin_mg / beads.bead_volume_ml - per_ml).abs() < 1e-6).all()) and len(beads) > 0
     rules = {f"protocol.deb_tace.{kind}.{end}": size in set(beads.bead_size_um) <= set(sizes.values())
              for kind, size in sizes.items() for end in ("lower", "upper")}
-    rules |= {"protocol.deb_tace.doxorubicin_loaded": loaded, "protocol.deb_tace.doxorubicin_loaded_volume": loaded,
-              "protocol.deb_tace.bead_volume.max": bool((beads.bead_volume_ml <= printed["protocol.deb_tace.bead_volume.max"]).all()),
-              "protocol.deb_tace.doxorubicin.max": bool((beads.doxorubicin_mg <= printed["protocol.deb_tace.doxorubicin.max"]).all()),
-              "protocol.ablation.needle": bool((ablations.needle_gauge == printed["protocol.ablation.needle"]).all()),
-              "protocol.ablation.margin.min": bool((ablations.margin_mm >= printed["protocol.ablation.margin.min"]).all())}
+    needles, margins = ablations.needle_gauge, ablations.margin_mm
+    rules |= {
+        "protocol.deb_tace.doxorubicin_loaded": loaded, "protocol.deb_tace.doxorubicin_loaded_volume": loaded,
+        "protocol.deb_tace.bead_volume.max": bool(
+            (beads.bead_volume_ml <= printed["protocol.deb_tace.bead_volume.max"]).all()),
+        "protocol.deb_tace.doxorubicin.max": bool(
+            (beads.doxorubicin_mg <= printed["protocol.deb_tace.doxorubicin.max"]).all()),
+        "protocol.ablation.needle": bool((needles == printed["protocol.ablation.needle"]).all()),
+        "protocol.ablation.margin.min": bool((margins >= printed["protocol.ablation.margin.min"]).all())}
     for treatment, name in (("DEB-TACE", "deb_tace"), ("Y90", "y90")):
         weeks = _weeks_between_lobes(findings, treatment)
         rules[f"protocol.{name}.interval.lower"] = bool(weeks) and min(weeks) >= printed[f"protocol.{name}.interval.lower"]

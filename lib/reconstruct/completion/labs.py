@@ -13,11 +13,11 @@ from scipy import stats
 
 from lib.reconstruct.completion.printed import CompletionError, PrintedFigures, within
 
-# analyte: (unit, lower and upper limit of normal, decimals)
+# analyte: (unit, lower and upper limit of normal)
 NORMAL = {
-    "albumin": ("g/dL", 3.5, 5.0, 1), "bilirubin": ("mg/dL", 0.2, 1.2, 1), "inr": ("ratio", 0.9, 1.1, 1),
-    "alt": ("U/L", 7, 56, 0), "ast": ("U/L", 10, 40, 0), "alp": ("U/L", 40, 129, 0),
-    "creatinine": ("mg/dL", 0.6, 1.2, 2), "platelets": ("10^3/uL", 150, 400, 0), "sodium": ("mmol/L", 136, 145, 0),
+    "albumin": ("g/dL", 3.5, 5.0), "bilirubin": ("mg/dL", 0.2, 1.2), "inr": ("ratio", 0.9, 1.1),
+    "alt": ("U/L", 7, 56), "ast": ("U/L", 10, 40), "alp": ("U/L", 40, 129),
+    "creatinine": ("mg/dL", 0.6, 1.2), "platelets": ("10^3/uL", 150, 400), "sodium": ("mmol/L", 136, 145),
 }
 ENZYMES = ("alt", "ast", "alp")
 # highest multiple that is still of grade 0, 1, 2, 3: of the upper limit of normal, or of a baseline above it
@@ -317,7 +317,7 @@ def _long(patients: pd.DataFrame, baseline: pd.DataFrame, month_3: pd.DataFrame,
     for place, row in enumerate(patients.itertuples()):
         for visit, day, wide in (("baseline", days_before[place], baseline),
                                  ("month_3", row.visit_day, month_3)):
-            for analyte, (unit, lower, upper, _) in NORMAL.items():
+            for analyte, (unit, lower, upper) in NORMAL.items():
                 rows.append((row.patient, visit, int(day), analyte, float(wide.at[row.Index, analyte]),
                              unit, lower, upper))
     return pd.DataFrame(rows, columns=["patient", "visit", "visit_day", "analyte", "value", "unit",
