@@ -11,11 +11,11 @@ from lib.response.agreement import (
 )
 from lib.response.course import best_overall_response, extrahepatic_progression, is_responder, month_3_response, visit_response
 from lib.response.criteria import CATEGORIES, CRITERIA, MRECIST, RECIST, Criterion, ResponseError, assess
-from lib.response.rates import category_counts, response_rates
+from lib.response.rates import RATES, category_counts, response_rates
 
 __all__ = [
-    "Agreement", "CATEGORIES", "CRITERIA", "Criterion", "MRECIST", "READER_SOURCE", "RECIST", "ResponseError",
-    "agreement", "agreement_matrix", "assess", "best_overall_response", "category_counts", "discordance_bounds",
+    "Agreement", "CATEGORIES", "CRITERIA", "Criterion", "MRECIST", "RATES", "READER_SOURCE", "RECIST",
+    "ResponseError", "agreement", "agreement_matrix", "assess", "best_overall_response", "category_counts", "discordance_bounds",
     "extrahepatic_progression", "is_responder", "month_3_response", "reading_spread", "response_rates",
     "visit_response", "worse_by",
 ]

@@ -1,0 +1,296 @@
+"""Tables of the response chapter, as frames of text ready for `lib.narrative.Chapter.table`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from lib.narrative import interval, join, number, p_value, percent
+from lib.proportions import proportion
+from lib.response import CATEGORIES, CRITERIA, RATES, Agreement, category_counts
+from lib.response.criteria import NON_CR_NON_PD
+from lib.response.printed import SHOWN
+from lib.response.study import CohortResponse
+
+RATE_NAMES = {"ORR": "Objective response", "DCR": "Disease control"}
+_PERCENT_DIGITS = 1
+
+
+def not_computed(lacking: Mapping[str, str]) -> pd.DataFrame:
+    """What stands in for a table when no criterion can be judged."""
+    return pd.DataFrame({"Criterion": list(lacking), "Not computed": [f"{reason}." for reason in lacking.values()]})
+
+
+def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
+    """Sums, change and category of each patient by each criterion.
+
+    Parameters
+    ----------
+    judged : CohortResponse
+    at_most : int
+        Patients listed; of a larger cohort, those whose categories differ come first.
+
+    Returns
+    -------
+    DataFrame of str
+        A star marks progression that new lesions alone decide.
+    """
+    if not judged.response:
+        return not_computed(judged.lacking)
+    table = pd.DataFrame({"Patient": judged.group.index, "First treatment": judged.group.to_numpy()})
+    for criterion, response in judged.response.items():
+        landmark = judged.landmark(criterion)
+        table[f"{criterion} sum (mm)"] = [f"{number(a, 0)} to {number(b, 0)}" for a, b in
+                                          zip(landmark.baseline_sum_mm, landmark.sum_mm)]
+        table[f"{criterion} change (%)"] = [signed(value) for value in landmark.change_percent]
+        star = landmark.decided_by.eq("new lesion").map({True: "*", False: ""})
+        table[f"{criterion} category"] = (response + star).to_numpy()
+    if len(table) > at_most and len(judged.response) == len(CRITERIA):
+        differ = judged.response["RECIST"].ne(judged.response["mRECIST"]).to_numpy()
+        table = pd.concat([table[differ], table[~differ]])
+    return table.head(at_most).reset_index(drop=True)
+
+
+def patient_layout(listed: pd.DataFrame) -> dict:
+    """Headings that span each criterion's three columns of `patient_table`."""
+    spans = {criterion: [column for column in listed if column.startswith(f"{criterion} ")] for criterion in CRITERIA}
+    return {"spanners": {criterion: columns for criterion, columns in spans.items() if columns},
+            "labels": {column: column.removeprefix(f"{criterion} ").capitalize() for criterion, columns in spans.items()
+                       for column in columns}} if "Patient" in listed else {}
+
+
+def published_layout(categories: pd.DataFrame) -> dict:
+    """Headings that set each printed column of `published_table` beside ours."""
+    if "Category" not in categories:
+        return {}
+    layout = {"group": "Criterion", "stub": "Category"}
+    printed = [column for column in categories if column.endswith(", printed")]
+    if not printed:
+        return layout
+    pairs = {column.removesuffix(", printed"): column for column in printed}
+    return layout | {"spanners": {group: [group, column] for group, column in pairs.items()},
+                     "labels": {group: "here" for group in pairs} | {column: "printed" for column in printed}}
+
+
+def rates_layout(rated: pd.DataFrame) -> dict:
+    """Rows of `rates_table` grouped by rate and criterion."""
+    return {"group": "Rate", "stub": "Group"} if "Rate" in rated else {}
+
+
+def signed(value: float) -> str:
+    """A change with its sign; a dash where it is missing."""
+    return number(value, 0) if not value > 0 else f"+{number(value, 0)}"
+
+
+def published_table(judged: CohortResponse, printed: pd.DataFrame | None, denominator: str) -> pd.DataFrame:
+    """Categories by treatment over their true denominators, beside the printed table where there is one.
+
+    Parameters
+    ----------
+    judged : CohortResponse
+    printed : DataFrame or None
+        From `lib.response.printed.printed_response`; None where no publication is held against the cohort.
+    denominator : {"treated", "evaluable"}
+
+    Returns
+    -------
+    DataFrame of str
+        ``Criterion``, ``Category`` and, for the total and each treatment, ``n/N (%)`` here and as printed.
+    """
+    blocks = []
+    for criterion, response in judged.response.items():
+        counts = category_counts(response, judged.group, judged.groups, denominator)
+        rare = [each for each in (NON_CR_NON_PD, "NE") if counts.loc[counts.category.eq(each), "count"].any()]
+        wide = counts.assign(cell=[percent(row.count, row.n) for row in counts.itertuples()])
+        wide = wide.pivot(index="category", columns="group", values="cell").reindex([*SHOWN, *rare])
+        if denominator == "evaluable" and "NE" in rare:
+            wide.loc["NE"] = counts[counts.category.eq("NE")].set_index("group")["count"].astype(str)
+        block = pd.DataFrame({"Criterion": criterion, "Category": wide.index})
+        for group in ("total", *judged.groups):
+            block[group] = wide[group].to_numpy()
+            if printed is not None:
+                block[f"{group}, printed"] = _printed_cells(printed, criterion, group, wide.index)
+        blocks.append(block)
+    return pd.concat(blocks, ignore_index=True) if blocks else not_computed(judged.lacking)
+
+
+def _printed_cells(printed: pd.DataFrame, criterion: str, group: str, categories) -> list[str | None]:
+    column = printed[printed.criterion.eq(criterion) & printed.group.eq(group)].set_index("category")
+    return [f"{column.at[each, 'count']} ({column.at[each, 'percent']})" if each in column.index else None for each in categories]
+
+
+def denominator_table(columns: pd.DataFrame) -> pd.DataFrame:
+    """For each printed column, the patients it holds and the denominator its percentages reveal.
+
+    Parameters
+    ----------
+    columns : DataFrame
+        From `lib.response.printed.column_denominators`.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    return pd.DataFrame({
+        "Criterion": columns.criterion, "Column": columns.group, "Patients counted": columns.n.astype(str),
+        "Denominator of the percentages": [join(found) for found in columns.denominators],
+        "Sum of the percentages": [number(total) for total in columns.percent_sum],
+        "Right": columns.right.map({True: "yes", False: "no"})})
+
+
+def rates_table(rates: Mapping[str, pd.DataFrame], lacking: Mapping[str, str]) -> pd.DataFrame:
+    """Objective response and disease control by treatment, with both intervals and the exact test.
+
+    Parameters
+    ----------
+    rates : mapping of str to DataFrame
+        Criterion -> `response_rates`.
+    lacking : mapping of str to str
+        Criterion -> why it is not there.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    blocks = [pd.DataFrame({
+        "Rate": [f"{RATE_NAMES[rate]}, {criterion}: {p_value(table.p.iloc[0])}"] * len(table),
+        "Group": table.group, "n/N (%)": [percent(row.count, row.n) for row in table.itertuples()],
+        "Clopper-Pearson": [limits(row.exact_lower, row.exact_upper) for row in table.itertuples()],
+        "Wilson": [limits(row.wilson_lower, row.wilson_upper) for row in table.itertuples()]})
+        for criterion, both in rates.items() for rate, table in both.groupby("rate", sort=False)]
+    return pd.concat(blocks, ignore_index=True) if blocks else not_computed(lacking)
+
+
+def limits(lower: float, upper: float) -> str | None:
+    """An interval of fractions as percent, or nothing where it does not exist."""
+    return interval(100 * lower, 100 * upper, _PERCENT_DIGITS) if lower == lower else None
+
+
+def cross_table(both: Agreement | None, lacking: Mapping[str, str]) -> pd.DataFrame:
+    """Patients by RECIST (rows) and mRECIST (columns), with totals.
+
+    Parameters
+    ----------
+    both : Agreement or None
+    lacking : mapping of str to str
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    if both is None:
+        return not_computed(lacking)
+    order = [each for each in reversed(CATEGORIES) if each in both.table.index]
+    counts = both.table.reindex(index=order, columns=order)
+    counts["total"] = counts.sum(axis=1)
+    counts.loc["total"] = counts.sum()
+    shown = counts.astype(int).astype(str).mask(counts.eq(0), "·")
+    return shown.rename_axis(None, axis=1).rename_axis("RECIST").reset_index()
+
+
+def discordance_table(differing: pd.DataFrame, at_most: int) -> pd.DataFrame:
+    """Patients whose categories differ, and what decided each.
+
+    Parameters
+    ----------
+    differing : DataFrame
+        From `lib.response.study.discordances`.
+    at_most : int
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    shown = differing.head(at_most)
+    return pd.DataFrame({
+        "Patient": shown.patient, "First treatment": shown.group, "RECIST": shown.recist, "mRECIST": shown.mrecist,
+        "RECIST progression by": shown.recist_decided_by.where(shown.recist_decided_by.ne(""), None),
+        "Outside the liver": shown.outside_liver.map({True: "progressed", False: "no"}),
+        "Worse by mRECIST": shown.worse_by_mrecist.map({True: "yes", False: "no"})})
+
+
+def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float], coverage: float,
+                 lacking: Mapping[str, str]) -> pd.DataFrame:
+    """What second readings do to the objective response rate.
+
+    Parameters
+    ----------
+    spreads : mapping of (criterion, reader model) to DataFrame
+        From `reading_spread`.
+    observed : mapping of str to float
+        Criterion -> objective response rate of the first reading.
+    coverage : float
+        Central share of readings that the range holds.
+    lacking : mapping of str to str
+        Criterion -> why it is not there.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    if not spreads:
+        return not_computed(lacking or {"both": "nobody is evaluable"})
+    tail = (1 - coverage) / 2
+    rows = []
+    for (criterion, model), drawn in spreads.items():
+        orr = drawn.ORR.dropna()
+        rows.append({"Criterion": criterion, "Second reader": model, "First reading (%)": number(100 * observed[criterion]),
+                     "Median (%)": number(100 * orr.median()),
+                     f"{100 * coverage:g}% of readings (%)": limits(orr.quantile(tail), orr.quantile(1 - tail)),
+                     "Another rate than the first (%)": number(100 * (orr - observed[criterion]).abs().gt(1e-9).mean())})
+    return pd.DataFrame(rows)
+
+
+def course_table(best: Mapping[str, Mapping[str, pd.Series]], lacking: Mapping[str, str]) -> pd.DataFrame:
+    """Categories at the landmark beside those of the whole course.
+
+    Parameters
+    ----------
+    best : mapping of str to mapping of str to Series
+        Criterion -> (rule -> category of each patient).
+    lacking : mapping of str to str
+        Criterion -> why it is not there.
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    if not best:
+        return not_computed(lacking or {"both": "the follow-up visits have no days"})
+    rows = []
+    for criterion, rules in best.items():
+        for rule, response in rules.items():
+            counts = response.value_counts()
+            row = {"Criterion": criterion, "Rule": rule} | {each: str(counts.get(each, 0)) for each in CATEGORIES
+                                                           if each != NON_CR_NON_PD or counts.get(each, 0)}
+            rows.append(row | {RATE_NAMES[rate]: percent(int(response.isin(members).sum()), len(response))
+                               for rate, members in RATES.items()})
+    return pd.DataFrame(rows)
+
+
+def other_studies(literature: pd.DataFrame, observed: Mapping[str, tuple[int, int]], conf_level: float) -> pd.DataFrame:
+    """Response rates of the studies that the paper compares itself with, each with an exact interval.
+
+    Parameters
+    ----------
+    literature : DataFrame
+        Rows of ``data/literature.csv``.
+    observed : mapping of str to (count, n)
+        Rates of this cohort, by label.
+    conf_level : float
+
+    Returns
+    -------
+    DataFrame of str
+    """
+    rates = literature[literature.topic.eq("liver-directed") & literature.quantity.str.fullmatch(r"(mrecist\.)?orr\.percent|response\.percent")]
+    rows = [("This cohort", label, count, n, None) for label, (count, n) in observed.items()]
+    for row in rates.itertuples():
+        n = int(row.n)
+        rule = {"mrecist.orr.percent": "mRECIST", "orr.percent": "RECIST"}.get(row.quantity, "its own")
+        rows.append((row.study, rule, round(row.value * n / 100), n, row.paper_prints or None))
+    found = [proportion(count, n, conf_level) for *_, count, n, _ in rows]
+    return pd.DataFrame({
+        "Study": [row[0] for row in rows], "Criterion": [row[1] for row in rows], "n/N (%)": [percent(row[2], row[3]) for row in rows],
+        "Clopper-Pearson": [limits(each.lower, each.upper) for each in found], "The paper quotes (%)": [row[4] for row in rows]})
