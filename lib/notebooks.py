@@ -120,12 +120,17 @@ def read_value(name, text, default):
     """
     if isinstance(default, str):
         return text
-    readers = {bool: (_truth, "true or false"), int: (int, "a whole number"), float: (float, "a number")}
+    readers = {bool: (_truth, "true or false"), int: (_number, "a number"), float: (float, "a number")}
     read, wanted = readers.get(type(default), (ast.literal_eval, f"a value like {default!r}"))
     try:
         return read(text)
     except (ValueError, SyntaxError) as error:
         raise NotebookError(f"-p {name} {text}: {name} takes {wanted}, such as {default!r}.") from error
+
+
+def _number(text):
+    """A whole number stays whole; whether a fraction will do is for `lib.parameters` to say."""
+    return int(text) if re.fullmatch(r"\s*[+-]?\d+\s*", text) else float(text)
 
 
 def _truth(text):
