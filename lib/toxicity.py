@@ -21,6 +21,7 @@ BASELINE_RULES = ("as printed", "multiples of ULN")
 PAPER_ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp")
 BASELINE = "baseline"
 GRADES = (0, 1, 2, 3, 4, 5)
+HYS_LAW, TEMPLES_COROLLARY, HYPERBILIRUBINAEMIA = "Hy's law range", "Temple's corollary", "hyperbilirubinaemia"
 # a value computed onto a limit (3 x 1.1 = 3.3000000000000003) must not cross it
 _RELATIVE_TOLERANCE = 1e-9
 
@@ -49,7 +50,7 @@ def read_ctcae() -> pd.DataFrame:
     return pd.read_csv(CTCAE_FILE, dtype={"version": str, "unit": str}, keep_default_na=False)
 
 
-def ctcae_version(version) -> str:
+def ctcae_edition(version) -> str:
     """The version as the data file writes it; "5.0", 5.0, 5 and "v5" are all "5".
 
     Raises
@@ -101,7 +102,7 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     The baseline visit has no earlier value, so its own grade rests on the fixed limits. A value is compared
     with the baseline visit's value; whether that was abnormal, with the normal limits of its day.
     """
-    version = ctcae_version(version)
+    version = ctcae_edition(version)
     if baseline_rule not in BASELINE_RULES:
         raise ToxicityError(f"baseline_rule '{baseline_rule}' is unknown; use one of {', '.join(map(repr, BASELINE_RULES))}.")
     criteria = read_ctcae().query("version == @version")
@@ -326,8 +327,8 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     -------
     DataFrame
         Indexed by patient: ``alt, ast, bilirubin, alp`` (NaN where no value or no limit) and ``range`` (text,
-        missing where ALT or bilirubin is): "Hy's law range" for ALT above 3 and bilirubin above 2 times
-        ULN, "Temple's corollary" for ALT alone, "hyperbilirubinaemia" for bilirubin alone, else "neither".
+        missing where ALT or bilirubin is): `HYS_LAW` for ALT above 3 and bilirubin above 2 times ULN,
+        `TEMPLES_COROLLARY` for ALT alone, `HYPERBILIRUBINAEMIA` for bilirubin alone, else "neither".
 
     References
     ----------
@@ -338,7 +339,7 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     peaks = later.assign(times=times).pivot_table(index="patient", columns="analyte", values="times", aggfunc="max")
     peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])
     known = peaks["alt"].notna() & peaks["bilirubin"].notna()
-    names = {(True, True): "Hy's law range", (True, False): "Temple's corollary", (False, True): "hyperbilirubinaemia"}
+    names = {(True, True): HYS_LAW, (True, False): TEMPLES_COROLLARY, (False, True): HYPERBILIRUBINAEMIA}
     injury = [names.get((alt > 3, bilirubin > 2), "neither") if seen else None
               for alt, bilirubin, seen in zip(peaks["alt"], peaks["bilirubin"], known)]
     return peaks.rename_axis(columns=None).assign(range=injury)

@@ -50,7 +50,7 @@ def _members(patients: pd.DataFrame, column: str) -> pd.Index:
 
 def criteria_table(version, analytes=toxicity.PAPER_ANALYTES) -> pd.DataFrame:
     """The limits of a CTCAE version as the standard prints them, one row per analyte and condition."""
-    criteria = toxicity.read_ctcae().query("version == @toxicity.ctcae_version(@version)")
+    criteria = toxicity.read_ctcae().query("version == @toxicity.ctcae_edition(@version)")
     rows = []
     for analyte in analytes:
         own = criteria[criteria["analyte"] == analyte]
@@ -141,12 +141,15 @@ def events_table(events: pd.DataFrame, patients: pd.DataFrame, conf_level: float
     worst = toxicity.worst_event_grades(events, patients["patient"])
     sizes, heads = patients["first_treatment"].value_counts(), headings(patients)
     shown_grades = [grade for grade in (1, 2, 3, 4, 5) if grade <= 3 or (len(table) and table[grade].any())]
-    rows = [{"Term": term, **{f"Grade {grade}": int(row[grade]) for grade in shown_grades}, "Any grade, n/N (%; CI)": share(int(row["any"]), len(patients), conf_level),
-             **{heading: percent(int(row[group]), sizes[group]) for group, heading in heads.items() if group != "all"}}
-            for term, row in table.iterrows()]
-    by_group = {heading: percent(int((worst[_members(patients, group)] > 0).sum()), sizes[group]) for group, heading in heads.items() if group != "all"}
-    rows.append({"Term": "Any event", **{f"Grade {grade}": int((worst == grade).sum()) for grade in shown_grades},
-                 "Any grade, n/N (%; CI)": share(int((worst > 0).sum()), len(patients), conf_level), **by_group})
+    def line(term, by_grade, by_group):
+        return {"Term": term, **{f"Grade {grade}": by_grade[grade] for grade in shown_grades},
+                "Any grade, n/N (%; CI)": share(sum(by_grade.values()), len(patients), conf_level),
+                "Grade 3 or above, n/N (%; CI)": share(sum(by_grade[grade] for grade in (3, 4, 5)), len(patients), conf_level),
+                **{heading: percent(by_group(group), sizes[group]) for group, heading in heads.items() if group != "all"}}
+
+    rows = [line(term, {grade: int(row[grade]) for grade in (1, 2, 3, 4, 5)}, lambda group, row=row: int(row[group])) for term, row in table.iterrows()]
+    rows.append(line("Any event", {grade: int((worst == grade).sum()) for grade in (1, 2, 3, 4, 5)},
+                     lambda group: int((worst[_members(patients, group)] > 0).sum())))
     return pd.DataFrame(rows)
 
 
@@ -192,25 +195,27 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
 
 # -- liver scores --------------------------------------------------------------------------------------
 
-def score_table(scores: pd.DataFrame, n_patients: int, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
-    """Each score before and after with its paired change; a score that nobody has is left out."""
+def score_table(scores: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
+    """Each score before and after with its paired change, overall and by first treatment; a score nobody has is left out."""
     rows = []
-    for column, label in liver.SCORES.items():
-        pair = liver.before_and_after(scores, column, after=visit)
-        found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
-        decimals = 2 if column == "albi" else 1
-        if column == "child_pugh" and not found.n:
-            continue
-        rows.append({"Score": label, "Patients": f"{found.n}/{n_patients}",
-                     "Baseline, mean (SD)": f"{number(found.mean_before, decimals)} ({number(found.sd_before, decimals)})",
-                     "After, mean (SD)": f"{number(found.mean_after, decimals)} ({number(found.sd_after, decimals)})",
-                     "Change (CI)": f"{number(found.change, decimals)} ({_limits(found.lower, found.upper, decimals)})",
-                     "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",
-                     "Paired t": p_value(found.t_p), "Wilcoxon": p_value(found.wilcoxon_p)})
+    for group, heading in headings(patients).items():
+        own = scores[scores["patient"].isin(_members(patients, group))]
+        for column, label in liver.SCORES.items():
+            pair = liver.before_and_after(own, column, after=visit)
+            found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
+            if column == "child_pugh" and not found.n:
+                continue
+            rows.append({"Group": heading, "Score": label, "Patients": f"{found.n}/{len(_members(patients, group))}",
+                         "Baseline, mean (SD)": f"{number(found.mean_before, 2)} ({number(found.sd_before, 2)})",
+                         "After, mean (SD)": f"{number(found.mean_after, 2)} ({number(found.sd_after, 2)})",
+                         "Change (CI)": f"{number(found.change, 2)} ({limits(found.lower, found.upper)})" if found.n > 1 else number(found.change, 2),
+                         "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",
+                         "Paired t": p_value(found.t_p), "Wilcoxon": p_value(found.wilcoxon_p)})
     return pd.DataFrame(rows)
 
 
-def _limits(lower: float, upper: float, decimals: int) -> str:
+def limits(lower: float, upper: float, decimals: int = 2) -> str:
+    """``-0.08 to 2.83``; a dash for a limit that cannot be computed."""
     return f"{number(lower, decimals)} to {number(upper, decimals)}"
 
 
@@ -233,106 +238,3 @@ def crossings_table(scores: pd.DataFrame, visit: str) -> pd.DataFrame:
 def _class(name) -> str:
     return f"{name:g}" if isinstance(name, (int, float, np.number)) else str(name)
 
-
-# -- sentences -----------------------------------------------------------------------------------------
-
-def most_changed(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> str:
-    """One sentence: which analytes most often had a new or worsened grade, and which reached grade 3."""
-    later = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
-    known = later.dropna(subset="new_or_worsened")
-    if known.empty:
-        return "No analyte can be graded at both visits."
-    worse, n = known[known["new_or_worsened"].astype(bool)]["analyte"].value_counts(), known["analyte"].value_counts()
-    if worse.empty:
-        return "No analyte has a new or worsened grade in any patient."
-    leading = join([f"{ANALYTE_NAMES[analyte]} ({percent(count, n[analyte])})" for analyte, count in worse.head(3).items()])
-    high = later[(later["grade"] >= 3).fillna(False)].groupby("analyte")["patient"].nunique()
-    reached = join([f"{ANALYTE_NAMES[analyte]} ({high[analyte]})" for analyte in analytes if analyte in high])
-    return (f"New or worsened grades are most frequent for {leading}. "
-            + (f"Grade 3 or above was reached for {reached}." if len(high) else "No value reached grade 3."))
-
-
-def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, n_grade_1_2: int, n_grade_3: int, n_treated: int) -> str:
-    """The paper's own count of grade 1 or 2, its contradiction, and which readings of the rows give which figure."""
-    rows = ledger[ledger["quantity"] == "lab_toxicity.grade_1_2.count"]
-    places = rows.groupby("printed", sort=False)["place"].agg(lambda found: " and ".join(found))
-    told = "; ".join(f"**{printed}** ({place})" for printed, place in places.items())
-    sentences = [f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else "")]
-    sentences.append(f"These rows give {n_grade_1_2} with worst grade 1 or 2; with the {n_grade_3} of grade 3 that makes {n_grade_1_2 + n_grade_3} of {n_treated}.")
-    for printed in places.index:
-        agree = counts[counts["grade_1_2"] == int(printed)]
-        if agree.empty:
-            sentences.append(f"No reading gives {printed}.")
-            continue
-        each = [f"version {version} ({join(dict.fromkeys(rows_of['rule']))}; {rows_of['grade_3_4'].iloc[0]} at grade 3–4)" for version, rows_of in agree.groupby("version", sort=False)]
-        sentences.append(f"{printed} comes from {join(each)}.")
-    return " ".join(sentences)
-
-
-def score_verdict(change: dict[str, liver.PairedChange], conf_level: float) -> str:
-    """What the paired tests of the scores say, and whether they agree."""
-    tested = {name: each for name, each in change.items() if not np.isnan(each.t_p)}
-    if not tested:
-        return "No score can be compared: fewer than two patients have it at both visits, or nobody changed."
-    alpha = 1 - conf_level
-    first, told = next(iter(tested.items())), []
-    name, each = first
-    told.append(f"{name} went from {number(each.mean_before)} to {number(each.mean_after)}, a change of **{number(each.change)}** "
-                f"({100 * conf_level:g}% interval {_limits(each.lower, each.upper, 1)}; paired t {p_value(each.t_p)}, Wilcoxon {p_value(each.wilcoxon_p)}; n = {each.n}).")
-    told.append("The interval includes no change." if each.lower <= 0 <= each.upper else "The interval excludes no change.")
-    worse = [other for other, found in tested.items() if found.t_p < alpha and found.change > 0]
-    better = [other for other, found in tested.items() if found.t_p < alpha and found.change < 0]
-    if worse and len(worse) < len(tested):
-        told.append(f"The answer depends on the score: {join(worse)} {'rises' if len(worse) == 1 else 'rise'} beyond chance at this level, "
-                    f"{join([other for other in tested if other not in worse])} not. The variant should be stated before the data are seen.")
-    elif worse:
-        told.append("Every score rises beyond chance at this level.")
-    elif not better:
-        told.append("No score changes beyond chance at this level.")
-    if better:
-        told.append(f"{join(better)} {'falls' if len(better) == 1 else 'fall'} beyond chance at this level.")
-    return " ".join(told)
-
-
-# -- quantities of the ledger --------------------------------------------------------------------------
-
-def laboratory_quantities(worst_grade: pd.Series) -> dict[str, int | None]:
-    """Laboratory counts under their ledger names; nothing where nobody was graded."""
-    graded = worst_grade.dropna()
-    if graded.empty:
-        return {}
-    low = graded[graded.between(1, 2)]
-    found = {"lab_toxicity.n_graded": len(graded), "lab_toxicity.grade_1_2.count": len(low), "lab_toxicity.grade_3.count": int((graded == 3).sum()),
-             "lab_toxicity.grade_4.count": int((graded == 4).sum())}
-    found |= {"lab_toxicity.grade_1_2.min": int(low.min()), "lab_toxicity.grade_1_2.max": int(low.max())} if len(low) else {}
-    return found | {"lab_toxicity.grade_3.grade": int(graded.max())}
-
-
-def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
-    """Clinical counts under their ledger names; nothing where no events were recorded."""
-    if events is None:
-        return {}
-    mild = events[events["grade"].between(1, 2)]
-    term = events["term"].str.lower()
-    gallbladder, syndrome = events[term.str.contains("cholecystitis")], events[term.str.contains("embolization syndrome|embolisation syndrome")]
-    complaints = events[term.isin(["nausea", "right upper quadrant pain", "epigastric pain"])]
-    found = {"clinical_toxicity.grade_1_2.count": mild["patient"].nunique(), "clinical_toxicity.grade_3.count": events[events["grade"] == 3]["patient"].nunique(),
-             "cholecystitis.grade_2.count": int((gallbladder["grade"] == 2).sum()), "postembolization_syndrome.grade_3.count": syndrome[syndrome["grade"] == 3]["patient"].nunique()}
-    found |= {"clinical_toxicity.grade_1_2.min": int(mild["grade"].min()), "clinical_toxicity.grade_1_2.max": int(mild["grade"].max())} if len(mild) else {}
-    found |= {"clinical_toxicity.grade_3.grade": int(events["grade"].max())} if len(events) else {}
-    found |= {"clinical_toxicity.nausea_or_pain.grade": int(complaints["grade"].mode().max())} if len(complaints) else {}
-    found |= {"cholecystitis.grade": int(gallbladder["grade"].max())} if len(gallbladder) else {}
-    found |= {"postembolization_syndrome.grade": int(syndrome["grade"].max())} if len(syndrome) else {}
-    stay = syndrome["hospital_days"].dropna() if "hospital_days" in syndrome else pd.Series(dtype=float)
-    return found | ({"postembolization_syndrome.hospital_days": float(stay.max())} if len(stay) else {})
-
-
-def meld_quantities(found: liver.PairedChange, change: pd.DataFrame) -> dict[str, float]:
-    """MELD before and after under the ledger's names; nothing where no patient has both visits."""
-    if not found.n:
-        return {}
-    known = change["increased"].dropna()
-    values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before, "meld.month_3.mean": found.mean_after,
-              "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change, "meld.change.lower": found.lower, "meld.change.upper": found.upper,
-              "meld.paired_t.p": found.t_p, "meld.wilcoxon.p": found.wilcoxon_p, "meld_change.increased.count": int(known.sum()), "meld_change.not_increased.count": int((~known).sum())}
-    return {name: value for name, value in values.items() if not np.isnan(value)}

@@ -31,19 +31,22 @@ toxicity_window_months = 3.0    # clinical events count from first treatment to 
 # %%
 from matplotlib.figure import Figure
 
+from lib import toxicity_tables as tables
+from lib import toxicity_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import toxicity as draw
 from lib.liver_scores import SCORES, before_and_after, liver_scores, meld_change, paired_change
-from lib.narrative import Chapter, interval, join, number, p_value, percent, say
+from lib.narrative import Chapter, percent, say
 from lib.published import read_ledger
-from lib.toxicity import PAPER_ANALYTES, ctcae_version as edition, early_deaths, events_by_term, events_in_window, grade_counts, grade_labs, labs_of, liver_injury, sir_severity, worst_event_grades, worst_grades
-from lib import toxicity_tables as tables
+from lib.toxicity import (PAPER_ANALYTES, ctcae_edition, events_by_term, events_in_window, grade_labs, labs_of,
+                          liver_injury, worst_event_grades, worst_grades)
 
 study = read_cohort(cohort)
-chapter = Chapter("02_toxicity", study, cohort=cohort, conf_level=conf_level, ctcae_version=ctcae_version, baseline_rule=baseline_rule,
-                  toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months)
-patients, labs = study.patients, labs_of(study)
-n_treated = study.n_patients
+chapter = Chapter("02_toxicity", study, cohort=cohort, conf_level=conf_level, ctcae_version=ctcae_version,
+                  baseline_rule=baseline_rule, toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months)
+patients, labs, n_treated = study.patients, labs_of(study), study.n_patients
+edition, visit = f"CTCAE version {ctcae_edition(ctcae_version)}", toxicity_visit.replace("_", " ")
+interval_note = f"CI: {100 * conf_level:g}% Clopper-Pearson interval, in percent."
 
 # %% [markdown]
 # ## Laboratory toxicity
@@ -57,7 +60,7 @@ n_treated = study.n_patients
 
 # %%
 chapter.table(tables.criteria_table(ctcae_version), "2.1",
-              f"Laboratory limits of CTCAE version {edition(ctcae_version)} as the standard prints them, for the six analytes that count.",
+              f"Laboratory limits of {edition} as the standard prints them, for the six analytes that count.",
               left=["Where", "Grade 1", "Grade 2", "Grade 3", "Grade 4"],
               notes=["ULN, LLN: upper and lower limit of normal. A dash: the version has no such laboratory grade."])
 
@@ -73,25 +76,23 @@ worst_new = worst_grades(grades, patients["patient"], toxicity_visit, only_new=T
 n_graded = int(worst["worst_grade"].notna().sum())
 n_complete = int((worst["n_graded"] == len(PAPER_ANALYTES)).sum())
 if n_graded == 0:
-    say(f"**No laboratory value can be graded at the visit `{toxicity_visit}`**: the cohort holds none with its normal limits. "
-        "Laboratory toxicity is not computed; the tables below say so in their denominators.")
+    say(f"**No laboratory value can be graded at the visit `{toxicity_visit}`:** the cohort holds none with its normal "
+        "limits. Laboratory toxicity is not computed, and the denominators below are empty.")
 
 # %%
-six = {analyte: tables.ANALYTE_NAMES[analyte] for analyte in PAPER_ANALYTES}
-changed = tables.most_changed(grades, toxicity_visit)
-chapter.figure(draw.plot_before_after(grades, six, toxicity_visit), "2.1",
-               caption=f"The six analytes at baseline and {toxicity_visit}, with the normal range shaded; {n_graded}/{n_treated} patients graded. "
-                       "Orange: the grade is new or worse than at baseline. Of more than 60 patients in a panel an even choice is drawn.",
-               alt=f"Paired values of six liver tests at baseline and {toxicity_visit}, over their normal ranges. {changed}")
+chapter.figure(draw.plot_before_after(grades, {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}, toxicity_visit), "2.1",
+               caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over the normal "
+                       "range (band). Dark lines: a grade that is new or worse than at baseline.",
+               alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {text.most_changed(grades, toxicity_visit)}")
 
 # %%
 chapter.table(tables.grade_table(grades, patients, toxicity_visit, conf_level=conf_level), "2.2",
-              f"CTCAE version {edition(ctcae_version)} grade of each analyte at {toxicity_visit} (patients, N = {n_treated}), baseline rule: {baseline_rule}.",
-              notes=[f"CI: {100 * conf_level:g}% Clopper-Pearson interval, in percent. New or worsened: above the grade that the baseline value has "
-                     "under the same rule. A value without its normal limit or without a needed baseline is not graded; it never counts as grade 0."])
+              f"{edition} grade of each analyte at {visit}, patients, N = {n_treated}; baseline rule: {baseline_rule}.",
+              notes=[interval_note, "New or worsened: above the grade that the baseline value has under the same rule. A value "
+                     "without its normal limit or a needed baseline is not graded; it never counts as grade 0."])
 
 # %%
-say(changed)
+say(text.most_changed(grades, toxicity_visit))
 
 # %% [markdown]
 # ### From baseline to three months
@@ -101,8 +102,9 @@ say(changed)
 
 # %%
 chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
-              f"Shift of the CTCAE version {edition(ctcae_version)} grade from baseline (rows) to {toxicity_visit} (columns), patients per analyte, N = {n_treated}.",
-              group="Analyte", stub="Baseline", notes=["Missing: no grade at that visit. Baseline grades that nobody had are left out."])
+              f"Shift of the {edition} grade from baseline (rows) to {visit} (columns), patients per analyte, N = {n_treated}.",
+              group="Analyte", stub="Baseline",
+              notes=["Missing: no grade at that visit. Baseline grades that nobody had are left out."])
 
 # %% [markdown]
 # ### The worst grade of each patient
@@ -110,18 +112,14 @@ chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
 
 # %%
 chapter.table(tables.worst_table(grades, patients, toxicity_visit, conf_level), "2.4",
-              f"Worst laboratory grade per patient at {toxicity_visit}, by first treatment, n/N (%); n/N (%; {100 * conf_level:g}% Clopper-Pearson interval) in the "
-              "rows that join two grades.", group="Block", stub="Worst grade",
-              notes=[f"N counts the patients graded: {n_graded}/{n_treated}, of them {n_complete} on all six analytes; with fewer the worst grade is a lower bound. "
-                     "Treatments were chosen by burden and preference: the columns describe, they do not compare."])
+              f"Worst laboratory grade per patient at {visit} by first treatment, n/N (%), with an interval where two grades are joined.",
+              group="Block", stub="Worst grade",
+              notes=[interval_note, f"N counts the patients graded: {n_graded}/{n_treated}, of them {n_complete} on all six analytes; "
+                     "with fewer, the worst grade is a lower bound. Treatments were chosen by burden and preference: the "
+                     "columns describe, they do not compare."])
 
 # %%
-grade = worst["worst_grade"]
-n_grade_1_2, n_grade_3, n_grade_4 = int(grade.between(1, 2).sum()), int((grade == 3).sum()), int((grade >= 4).sum())
-causes = "; ".join(f"{patient} ({terms.lower()})" for patient, terms in worst.loc[(grade >= 3).fillna(False), "worst_terms"].head(tables.NAMED_AT_MOST).items())
-say(f"Worst grade was 1 or 2 in **{percent(n_grade_1_2, n_graded)}**, 3 in **{percent(n_grade_3, n_graded)}** and 4 in {percent(n_grade_4, n_graded)} of the patients graded. "
-    f"Counting only what was new or worse than at baseline, {percent(int((worst_new > 0).sum()), int(worst_new.notna().sum()))} had any grade. "
-    + (f"Grade 3 or above: {causes}." if causes else "Nobody reached grade 3."))
+say(text.worst_grade_sentence(worst, worst_new))
 
 # %% [markdown]
 # ### One count, printed twice
@@ -130,12 +128,14 @@ say(f"Worst grade was 1 or 2 in **{percent(n_grade_1_2, n_graded)}**, 3 in **{pe
 
 # %%
 counts = tables.readings(labs, patients, toxicity_visit)
-chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5", f"Patients by worst laboratory grade at {toxicity_visit} under each version, baseline rule and reading, N = {n_treated}.",
-              stub="CTCAE", left=["Baseline rule", "Counted"], notes=["The paper states version 5.0 and neither the baseline rule nor whether abnormalities present at baseline count."])
+chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5",
+              f"Patients by worst laboratory grade at {visit} under each version, baseline rule and reading, N = {n_treated}.",
+              stub="CTCAE", left=["Baseline rule", "Counted"],
+              notes=["The paper names the version; it names neither the baseline rule nor what it does with abnormalities present at baseline."])
 
 # %%
 if study.name == "reference":
-    say(tables.printed_counts(read_ledger(), counts, n_grade_1_2, n_grade_3, n_treated))
+    say(text.printed_counts(read_ledger(), counts, worst["worst_grade"]))
 
 # %% [markdown]
 # ### Was the liver injured?
@@ -145,22 +145,15 @@ if study.name == "reference":
 
 # %%
 injury = liver_injury(labs)
-in_range = injury["range"].value_counts()
 n_both = int(injury["range"].notna().sum())
-hy = injury[injury["range"] == "Hy's law range"]
-found = (f"{percent(len(hy), n_both)} patients lie in Hy's law range, {in_range.get('hyperbilirubinaemia', 0)} have bilirubin alone above 2 times ULN and "
-         f"{in_range.get(chr(84) + 'emple' + chr(39) + 's corollary', 0)} ALT alone above 3 times ULN.")
-
-# %%
 ax = Figure(figsize=(draw.WIDTH_IN, 4.4), layout="constrained").subplots()
 draw.plot_liver_injury(ax, injury, patients.set_index("patient")["first_treatment"])
-chapter.figure(ax, "2.2", caption=f"Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; {n_both}/{n_treated} patients with both.",
-               alt=f"Scatter of peak ALT against peak bilirubin in multiples of the upper limit of normal. {found}")
+chapter.figure(ax, "2.2", caption=f"Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; {n_both}/{n_treated} "
+                                  "patients with both. Dashed: the limits of Hy's law.",
+               alt=f"Scatter of peak ALT against peak bilirubin in multiples of the upper limit of normal. {text.injury_sentence(injury)}")
 
 # %%
-cholestatic = int((hy["alp"] >= 2).sum())
-say(found + (f" Of those in Hy's law range {cholestatic} have ALP at or above 2 times ULN, which points away from hepatocellular injury." if len(hy) else
-             " No patient meets the laboratory part of Hy's law.") + " Progression in the liver can raise either value without any toxicity of treatment.")
+say(text.injury_sentence(injury) + " Progression in the liver can raise either value without any toxicity of treatment.")
 
 # %% [markdown]
 # ## Clinical toxicity
@@ -170,32 +163,28 @@ say(found + (f" Of those in Hy's law range {cholestatic} have ALP at or above 2 
 # %%
 recorded = study.adverse_events is not None
 events = events_in_window(study.adverse_events, toxicity_window_months * DAYS_PER_MONTH) if recorded else None
+window = f"within {toxicity_window_months:g} months of first treatment"
 if not recorded:
     say("**Clinical toxicity is not computed:** the cohort has no table of adverse events. No event recorded is not the same as no event.")
 
 # %%
 if recorded:
     chapter.table(tables.events_table(events, patients, conf_level), "2.6",
-                  f"Clinical adverse events within {toxicity_window_months:g} months by term and worst CTCAE grade (patients, N = {n_treated}).",
-                  notes=[f"CI: {100 * conf_level:g}% Clopper-Pearson interval, in percent. Columns by first treatment: any grade, n/N (%). Related or not, every event counts."])
+                  f"Clinical adverse events {window}, by term and worst CTCAE grade, patients, N = {n_treated}.",
+                  notes=[interval_note, "Columns by first treatment: any grade, n/N (%). Related or not, every event counts."])
 
 # %%
 if recorded:
     by_term = events_by_term(events, patients)
     ax = Figure(figsize=(draw.WIDTH_IN, 1.2 + 0.32 * max(len(by_term), 2)), layout="constrained").subplots()
-    draw.plot_events(ax, by_term, n_treated)
     leading = "; ".join(f"{term} {percent(int(row['any']), n_treated)}" for term, row in by_term.head(3).iterrows()) or "none"
-    chapter.figure(ax, "2.3", caption=f"Patients with each clinical adverse event within {toxicity_window_months:g} months, by worst grade, N = {n_treated}.",
-                   alt=f"Stacked bars of patients per adverse event by worst grade. Most frequent: {leading}.")
+    chapter.figure(draw.plot_events(ax, by_term, n_treated), "2.3",
+                   caption=f"Patients with each clinical adverse event {window}, by worst CTCAE grade, N = {n_treated}.",
+                   alt=f"Stacked bars of patients per adverse event, by worst grade. Most frequent: {leading}.")
 
 # %%
 if recorded:
-    clinical = worst_event_grades(events, patients["patient"])
-    mild = events[events["grade"].between(1, 2)]
-    n_mild, n_worst_mild, n_severe = mild["patient"].nunique(), int(clinical.between(1, 2).sum()), int((clinical >= 3).sum())
-    say(f"**{percent(n_mild, n_treated)}** patients had at least one event of grade 1 or 2 and **{percent(n_severe, n_treated)}** one of grade 3 or above. By worst grade, "
-        f"as the laboratory count goes, grade 1 or 2 would be {percent(n_worst_mild, n_treated)}"
-        + (f": the two readings differ by the {n_mild - n_worst_mild} whose severe event came with milder ones." if n_mild > n_worst_mild else ", the same."))
+    say(text.clinical_sentence(events, worst_event_grades(events, patients["patient"])))
 
 # %% [markdown]
 # ### The interventionist's scale
@@ -205,15 +194,20 @@ if recorded:
 
 # %%
 if recorded:
-    chapter.table(tables.sir_table(events), "2.7", f"Adverse events by SIR severity (rows) and CTCAE grade (columns): {len(events)} events in {events['patient'].nunique()}/{n_treated} patients.",
-                  notes=["SIR: overnight stay = moderate, admission beyond a day = severe (Khalilzadeh 2017). Without a stay, CTCAE grade 3 counts as moderate."])
+    chapter.table(tables.sir_table(events), "2.7",
+                  f"Adverse events {window} by SIR severity (rows) and CTCAE grade (columns): {len(events)} events in "
+                  f"{events['patient'].nunique()}/{n_treated} patients.",
+                  notes=["SIR: overnight stay = moderate, admission beyond a day = severe (Khalilzadeh et al., J Vasc Interv Radiol 2017). "
+                         "Without a stay, CTCAE grade 3 counts as moderate."])
 
 # %%
 if recorded:
-    severity = sir_severity(events)
-    say(f"On the SIR scale {percent(int((severity >= 3).sum()), len(events))} events were severe or worse and {percent(int((severity == 2).sum()), len(events))} moderate; by CTCAE "
-        f"{percent(int((events['grade'] >= 3).sum()), len(events))} were grade 3 or worse.")
-    chapter.table(tables.stay_table(events, patients), "2.8", f"Days in hospital for adverse events within {toxicity_window_months:g} months, by first treatment, N = {n_treated}.")
+    say(text.sir_sentence(events))
+
+# %%
+if recorded:
+    chapter.table(tables.stay_table(events, patients), "2.8",
+                  f"Days in hospital for adverse events {window}, by first treatment, N = {n_treated}.")
 
 # %% [markdown]
 # ### Early death
@@ -221,13 +215,12 @@ if recorded:
 # Patients censored before the day are not in the denominator: nobody knows whether they lived to it.
 
 # %%
-chapter.table(tables.deaths_table(patients, conf_level=conf_level), "2.9", f"Deaths from any cause soon after the first treatment, by first treatment, N = {n_treated}.",
-              notes=[f"CI: {100 * conf_level:g}% Clopper-Pearson interval, in percent. n/N: N died by the day or were followed to it."])
+chapter.table(tables.deaths_table(patients, conf_level=conf_level), "2.9",
+              f"Deaths from any cause soon after the first treatment, by first treatment, N = {n_treated}.",
+              notes=[interval_note, "n/N: N died by the day or were followed to it."])
 
 # %%
-within = {days: early_deaths(patients, days) for days in (30, 90)}
-say("; ".join(f"{percent(each.deaths, each.n_followed)} died within {days} days" for days, each in within.items()).capitalize() + "."
-    + (" No death is not no risk: the upper limits above tell how much remains possible." if within[30].deaths == 0 else ""))
+say(text.deaths_sentence(patients, (30, 90), conf_level))
 
 # %% [markdown]
 # ## Liver function
@@ -237,22 +230,25 @@ say("; ".join(f"{percent(each.deaths, each.n_followed)} died within {days} days"
 
 # %%
 scores = liver_scores(labs, patients)
-shown = [name for name in SCORES if name != "child_pugh"]
-pairs = {SCORES[name]: before_and_after(scores, name, after=toxicity_visit) for name in shown}
-change = {name: paired_change(pair["baseline"], pair[toxicity_visit], conf_level) for name, pair in pairs.items()}
+pairs = {label: before_and_after(scores, name, after=toxicity_visit) for name, label in SCORES.items() if name != "child_pugh"}
+change = {label: paired_change(pair["baseline"], pair[toxicity_visit], conf_level) for label, pair in pairs.items()}
 
 # %%
-chapter.table(tables.score_table(scores, n_treated, toxicity_visit, conf_level), "2.10",
-              f"Liver scores at baseline and {toxicity_visit} in patients with both, N = {n_treated}; a higher score is a worse liver.",
-              notes=[f"Change: mean of after minus before with its {100 * conf_level:g}% t interval. Wilcoxon signed-rank: zero changes left out, normal approximation with tie correction. "
-                     "MELD variants are rounded to whole scores, as UNOS applied them."])
+chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), "2.10",
+              f"Liver scores at baseline and {visit} in the patients with both, n/N, by first treatment; a higher score is a worse liver.",
+              group="Group", stub="Score",
+              notes=[f"Change: mean of after minus before with its {100 * conf_level:g}% t interval. Wilcoxon signed-rank: zero changes left out, normal "
+                     "approximation corrected for ties. MELD scores are whole numbers, as UNOS applied them."])
 
 # %%
-chapter.figure(draw.plot_scores(pairs, toxicity_visit), "2.4", caption=f"Liver scores at baseline and {toxicity_visit}, a line per patient (n = {change['MELD'].n}/{n_treated}); orange rose; bars are means. Higher is worse.",
-               alt="Paired liver scores. " + " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell." for name, each in change.items()))
+chapter.figure(draw.plot_scores(pairs, toxicity_visit), "2.4",
+               caption=f"Liver scores at baseline and {visit}, a line per patient (n = {change['MELD'].n}/{n_treated}). Dark lines rose; bars are "
+                       "means; patients with equal whole scores are drawn side by side. Higher is worse.",
+               alt="Liver scores before and after. " + " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell."
+                                                                for name, each in change.items()))
 
 # %%
-say(tables.score_verdict(change, conf_level))
+say(text.score_sentence(change, conf_level))
 
 # %% [markdown]
 # ### Who crossed a class?
@@ -260,26 +256,27 @@ say(tables.score_verdict(change, conf_level))
 # mortality was first tabulated; ALBI grades have their published limits.
 
 # %%
-chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11", f"Patients who crossed a class between baseline and {toxicity_visit}, N = {n_treated}.", left=["Who moved"],
+chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11",
+              f"Patients who crossed a class between baseline and {visit}, N = {n_treated}.", left=["Who moved"],
               notes=["Patients: those with the class at both visits."])
+
+# %%
 if scores["child_pugh"].isna().all():
-    say("Child-Pugh is not computed: it needs ascites and encephalopathy, and the cohort records neither.")
+    say("Child-Pugh is not computed: it needs ascites and encephalopathy, and the cohort does not record both.")
 else:
-    say("Child-Pugh carries ascites and encephalopathy forward from baseline, the only time they are recorded: its change is that of the laboratory part.")
+    say("Child-Pugh carries ascites and encephalopathy forward from baseline, the only time they are recorded: its change is the laboratory's.")
 
 # %% [markdown]
 # ## Against the paper
 # Every figure of toxicity and MELD that the paper prints, beside its recomputation.
 
 # %%
-chapter.record(tables.laboratory_quantities(grade))
-chapter.record(tables.clinical_quantities(events))
-chapter.record(tables.meld_quantities(change["MELD"], meld_change(labs, patients)))
-chapter.record("protocol.ctcae_version", holds=ctcae_version == 5, observed=f"graded by version {edition(ctcae_version)}")
+chapter.record(text.laboratory_quantities(worst["worst_grade"]))
+chapter.record(text.clinical_quantities(events))
+chapter.record(text.meld_quantities(change["MELD"], meld_change(labs, patients)))
+chapter.record("protocol.ctcae_version", holds=ctcae_version == 5, observed=f"graded by {edition}")
 if recorded:
-    onset = events["onset_day"] if "onset_day" in events else None
-    counted = "no day recorded" if onset is None or onset.isna().all() else f"events of days {number(onset.min(), 0)} to {number(onset.max(), 0)}"
-    chapter.record("clinical_toxicity.window", holds=toxicity_window_months == 3, observed=counted)
+    chapter.record("clinical_toxicity.window", holds=toxicity_window_months == 3, observed=text.observed_window(events))
 
 # %%
 chapter.against_paper()

@@ -233,7 +233,7 @@ def test_limits_rise_with_the_grade_and_appear_in_the_printed_text():
 
 @pytest.mark.parametrize("given", ["5", "5.0", 5, 5.0, "v5.0"])
 def test_version_may_be_written_in_any_usual_way(given):
-    assert toxicity.ctcae_version(given) == "5"
+    assert toxicity.ctcae_edition(given) == "5"
 
 
 def test_an_unknown_version_rule_or_analyte_is_refused():

@@ -7,13 +7,16 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from lib.figures.style import GREY, INK, MARKERS, PALE, VERMILION, colour_for
+from lib.baseline import groups_present
+from lib.figures.style import GREY, INK, MARKERS, colour_for
+from lib.toxicity import HYPERBILIRUBINAEMIA, HYS_LAW, TEMPLES_COROLLARY
 from lib.units import REFERENCE_UNITS
 
 WIDTH_IN = 5.2  # narrower than a page: 9 pt stays 9 px on a telephone
 LOGARITHMIC = ("bilirubin", "alt", "ast", "alp", "creatinine")
 SHOWN_UNITS = REFERENCE_UNITS | {"platelets": "10³/µL"}
 NORMAL_BAND = "#E3ECF4"
+WORSE, OTHERS = "#B2430C", "#A6A6A6"  # dark orange and pale grey: far apart in lightness too
 # light to dark with the grade: the order survives greyscale
 GRADE_COLOURS = {1: "#DCE6EF", 2: "#8FB3D1", 3: "#B2430C", 4: "#6E1F00", 5: "#222222"}
 MOST_LINES = 60
@@ -58,14 +61,14 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str) -> None:
                    limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
     for patient in _evenly(values.index[~worse[values.index]]).append(_evenly(values.index[worse[values.index]])):
         marked = worse[patient]
-        ax.plot([0, 1], values.loc[patient], marker="o", ms=3.4 if marked else 2.6, lw=1.3 if marked else 0.7,
-                color=VERMILION if marked else GREY, alpha=1 if marked else 0.7, zorder=3 if marked else 2)
+        ax.plot([0, 1], values.loc[patient], marker="o", ms=3.4 if marked else 2.6, lw=1.3 if marked else 0.8,
+                color=WORSE if marked else OTHERS, zorder=3 if marked else 2)
     if analyte in LOGARITHMIC and (values > 0).any(axis=None):
         _log_scale(ax.yaxis, ax, values.to_numpy())
     elif values.notna().any(axis=None):
         low, high = np.nanmin(values), np.nanmax(values)
         ax.set_ylim(min(low, limits.fillna(low)["lower_normal"]) * 0.95, max(high, limits.fillna(high)["upper_normal"]) * 1.05)
-        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     if values.empty:
         ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
     ax.set_xlim(-0.15, 1.15)
@@ -107,7 +110,7 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     matplotlib Axes
     """
     seen = injury.dropna(subset=["alt", "bilirubin"])
-    groups = list(dict.fromkeys(treatments))
+    groups = groups_present(treatments)
     colours = colour_for(groups)
     for number, group in enumerate(groups):
         own = seen[seen.index.isin(treatments.index[treatments == group])]
@@ -119,8 +122,9 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
         _log_scale(axis, ax, np.array([low, high]))
     ax.axvline(3, color=INK, lw=1, ls=(0, (5, 2)))
     ax.axhline(2, color=INK, lw=1, ls=(0, (5, 2)))
-    for x, y, across, up, text in ((0.985, 0.985, "right", "top", "Hy's law range"), (0.015, 0.985, "left", "top", "hyperbilirubinaemia"),
-                                   (0.985, 0.015, "right", "bottom", "Temple's corollary")):
+    ax.fill_between([3, high * 2], 2, high * 2, color="#F6E3D8", lw=0, zorder=0)
+    for x, y, across, up, text in ((0.985, 0.985, "right", "top", HYS_LAW), (0.015, 0.985, "left", "top", HYPERBILIRUBINAEMIA),
+                                   (0.985, 0.015, "right", "bottom", TEMPLES_COROLLARY)):
         ax.text(x, y, text, ha=across, va=up, transform=ax.transAxes, color=GREY, style="italic")
     if not len(seen):
         ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
@@ -176,7 +180,8 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
     Returns
     -------
     matplotlib Figure
-        Two panels a row: dark lines rose, pale ones did not; the black bars are means.
+        Two panels a row: dark lines rose, pale ones did not; the black bars are means. Patients with the same
+        two whole scores are drawn side by side.
     """
     n_rows = -(-len(pairs) // 2)
     figure = Figure(figsize=(WIDTH_IN, 2.4 * n_rows + 0.2), layout="constrained")
@@ -184,9 +189,10 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
     for ax, (name, pair) in zip(axes, pairs.items()):
         pair = pair[["baseline", visit]].astype(float).dropna()
         rose = pair[visit] > pair["baseline"]
+        drawn = _apart(pair) if name != "ALBI" else pair
         for patient in _evenly(pair.index[~rose]).append(_evenly(pair.index[rose])):
-            ax.plot([0, 1], pair.loc[patient], marker="o", ms=3, lw=1.2 if rose[patient] else 0.8,
-                    color=VERMILION if rose[patient] else GREY, alpha=0.9 if rose[patient] else 0.6)
+            ax.plot([0, 1], drawn.loc[patient], marker="o", ms=3, lw=1.2 if rose[patient] else 0.9,
+                    color=WORSE if rose[patient] else OTHERS, zorder=3 if rose[patient] else 2)
         for x, column in enumerate(["baseline", visit]):
             if len(pair):
                 ax.plot([x - 0.1, x + 0.1], [pair[column].mean()] * 2, color=INK, lw=3, solid_capstyle="butt", zorder=5)
@@ -200,3 +206,11 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
     for ax in axes[len(pairs):]:
         ax.set_axis_off()
     return figure
+
+
+def _apart(pair: pd.DataFrame) -> pd.DataFrame:
+    """Whole scores moved a little up or down, so that patients with the same two scores are seen side by side."""
+    alike = pair.groupby(list(pair.columns))
+    place, size = alike.cumcount(), alike[pair.columns[0]].transform("size")
+    step = np.minimum(0.16, 0.9 / size)
+    return pair.add((place - (size - 1) / 2) * step, axis=0)

@@ -1,0 +1,187 @@
+"""What the toxicity chapter says and hands on: sentences that follow the rows, and quantities under their ledger names."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lib import toxicity
+from lib.liver_scores import PairedChange
+from lib.narrative import interval, join, number, p_value, percent
+from lib.proportions import proportion
+from lib.toxicity_tables import ANALYTE_NAMES, NAMED_AT_MOST, limits
+
+
+def _in_text(analyte: str) -> str:
+    name = ANALYTE_NAMES[analyte]
+    return name if name.isupper() else name.lower()
+
+
+def most_changed(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> str:
+    """Which analytes most often had a new or worsened grade, and which reached grade 3."""
+    later = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
+    known = later.dropna(subset="new_or_worsened")
+    if known.empty:
+        return "No analyte can be graded at both visits."
+    worse, n = known[known["new_or_worsened"].astype(bool)]["analyte"].value_counts(), known["analyte"].value_counts()
+    if worse.empty:
+        return "No analyte has a new or worsened grade in any patient."
+    leading = join([f"{_in_text(analyte)}, {percent(count, n[analyte])}" for analyte, count in worse.head(3).items()])
+    high = later[(later["grade"] >= 3).fillna(False)].groupby("analyte")["patient"].nunique()
+    reached = join([f"{_in_text(analyte)} in {high[analyte]}" for analyte in analytes if analyte in high])
+    return (f"New or worsened grades are most frequent for {leading}. "
+            + (f"Patients at grade 3 or above: {reached}." if len(high) else "No value reached grade 3."))
+
+
+def worst_grade_sentence(worst: pd.DataFrame, worst_new: pd.Series) -> str:
+    """The headline count, what of it is new, and who reached grade 3 by which analyte."""
+    grade = worst["worst_grade"]
+    n = int(grade.notna().sum())
+    if not n:
+        return "Worst grades are not computed: no patient is graded at this visit."
+    severe = worst.loc[(grade >= 3).fillna(False), "worst_terms"]
+    causes = "; ".join(f"{patient} ({terms.lower()})" for patient, terms in severe.head(NAMED_AT_MOST).items())
+    more = f"; and {len(severe) - NAMED_AT_MOST} more" if len(severe) > NAMED_AT_MOST else ""
+    return (f"Worst grade was 1 or 2 in **{percent(int(grade.between(1, 2).sum()), n)}**, 3 in **{percent(int((grade == 3).sum()), n)}** and 4 in "
+            f"{percent(int((grade == 4).sum()), n)} of the patients graded. Counting only what is new or worse than at baseline, "
+            f"{percent(int((worst_new > 0).sum()), int(worst_new.notna().sum()))} had any grade. "
+            + (f"Grade 3 or above: {causes}{more}." if len(severe) else "Nobody reached grade 3."))
+
+
+def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, worst_grade: pd.Series) -> str:
+    """The paper's own count of grade 1 or 2, its contradiction, and which readings of the rows give which figure.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        From `lib.published.read_ledger`.
+    counts : DataFrame
+        From `lib.toxicity_tables.readings`.
+    worst_grade : Series of Int64
+        One worst grade per patient under the chapter's own choices.
+    """
+    rows = ledger[ledger["quantity"] == "lab_toxicity.grade_1_2.count"]
+    places = rows.groupby("printed", sort=False)["place"].agg(lambda found: " and ".join(found))
+    told = "; ".join(f"**{printed}** ({place})" for printed, place in places.items())
+    low, severe = int(worst_grade.between(1, 2).sum()), int((worst_grade == 3).sum())
+    sentences = [f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else ""),
+                 f"These rows give {low} with worst grade 1 or 2; with the {severe} of grade 3 that makes {low + severe} of {len(worst_grade)}."]
+    for printed in places.index:
+        agree = counts[counts["grade_1_2"] == int(printed)]
+        each = [f"version {version} ({join(dict.fromkeys(own['rule']))}; {join(sorted(set(own['grade_3_4'])), 'or')} at grade 3–4)"
+                for version, own in agree.groupby("version", sort=False)]
+        sentences.append(f"A count of {printed} comes from {join(each)}." if each else f"No reading gives {printed}.")
+    return " ".join(sentences)
+
+
+def injury_sentence(injury: pd.DataFrame) -> str:
+    """How many patients lie in each range of the eDISH plot."""
+    ranges = injury["range"].dropna()
+    if ranges.empty:
+        return "Hy's law is not judged: no patient has ALT and bilirubin with their limits after baseline."
+    n, counts = len(ranges), ranges.value_counts()
+    hy = injury[injury["range"] == toxicity.HYS_LAW]
+    told = (f"{percent(len(hy), n)} patients lie in Hy's law range; {percent(int(counts.get(toxicity.HYPERBILIRUBINAEMIA, 0)), n)} have bilirubin "
+            f"alone above 2 times ULN and {percent(int(counts.get(toxicity.TEMPLES_COROLLARY, 0)), n)} ALT alone above 3 times ULN.")
+    if not len(hy):
+        return f"{told} Nobody meets the laboratory part of Hy's law."
+    return f"{told} Of those in Hy's law range {int((hy['alp'] >= 2).sum())} have ALP at or above 2 times ULN, which points away from hepatocellular injury."
+
+
+def clinical_sentence(events: pd.DataFrame, worst: pd.Series) -> str:
+    """Patients with mild and with severe events, under both ways of counting the mild ones."""
+    n, mild = len(worst), events[events["grade"].between(1, 2)]["patient"].nunique()
+    worst_mild, severe = int(worst.between(1, 2).sum()), int((worst >= 3).sum())
+    extra = mild - worst_mild
+    told = ("the same" if not extra else f"fewer by {extra}: whoever had a severe event and milder ones beside it")
+    return (f"**{percent(mild, n)}** patients had at least one event of grade 1 or 2 and **{percent(severe, n)}** one of grade 3 or above. "
+            f"Counted by worst grade, as the laboratory count is, grade 1 or 2 would be {percent(worst_mild, n)}, {told}.")
+
+
+def sir_sentence(events: pd.DataFrame) -> str:
+    """How many events each scale calls severe."""
+    if events.empty:
+        return "No event to put on either scale."
+    severity = toxicity.sir_severity(events)
+    n, unknown = len(events), int(severity.isna().sum())
+    told = (f"On the SIR scale {percent(int((severity >= 3).sum()), n)} events were severe or worse and {percent(int((severity == 2).sum()), n)} moderate; "
+            f"by CTCAE {percent(int((events['grade'] >= 3).sum()), n)} were grade 3 or worse.")
+    return told + (f" For {unknown} the stay in hospital is not recorded." if unknown else "")
+
+
+def deaths_sentence(patients: pd.DataFrame, days: tuple[int, ...], conf_level: float) -> str:
+    """Early deaths; where there is none, how much remains possible."""
+    told = []
+    for limit in days:
+        found = toxicity.early_deaths(patients, limit)
+        share = proportion(found.deaths, found.n_followed, conf_level)
+        sure = f"{100 * conf_level:g}% interval {interval(100 * share.lower, 100 * share.upper)}%" if found.n_followed else "nobody was followed that long"
+        told.append(f"{percent(found.deaths, found.n_followed)} died within {limit} days ({sure})")
+    return "; ".join(told) + "."
+
+
+def score_sentence(change: dict[str, PairedChange], conf_level: float) -> str:
+    """What the paired tests of the scores say, and whether they agree."""
+    tested = {name: each for name, each in change.items() if not np.isnan(each.t_p)}
+    if not tested:
+        return "No score is tested: fewer than two patients have one at both visits, or nobody changed."
+    name, first = next(iter(tested.items()))
+    told = [f"{name} went from {number(first.mean_before)} to {number(first.mean_after)}, a change of **{number(first.change)}** ({100 * conf_level:g}% interval "
+            f"{limits(first.lower, first.upper)}; paired t {p_value(first.t_p)}, Wilcoxon {p_value(first.wilcoxon_p)}; n = {first.n})."]
+    rise = [other for other, each in tested.items() if each.lower > 0]
+    fall = [other for other, each in tested.items() if each.upper < 0]
+    neither = [other for other in tested if other not in rise + fall]
+    parts = [f"above zero for {join(rise)}"] * bool(rise) + [f"below zero for {join(fall)}"] * bool(fall) + [f"around zero for {join(neither)}"] * bool(neither)
+    told.append(f"The interval of the change lies {join(parts)}.")
+    if len(parts) > 1:
+        told.append("The answer depends on the score, so the score has to be named before the data are seen.")
+    return " ".join(told)
+
+
+# -- quantities of the ledger --------------------------------------------------------------------------
+
+def laboratory_quantities(worst_grade: pd.Series) -> dict[str, int]:
+    """Laboratory counts under their ledger names; nothing where nobody was graded."""
+    graded = worst_grade.dropna()
+    if graded.empty:
+        return {}
+    low = graded[graded.between(1, 2)]
+    found = {"lab_toxicity.n_graded": len(graded), "lab_toxicity.grade_1_2.count": len(low), "lab_toxicity.grade_3.count": int((graded == 3).sum()),
+             "lab_toxicity.grade_4.count": int((graded == 4).sum()), "lab_toxicity.grade_3.grade": int(graded.max())}
+    return found | ({"lab_toxicity.grade_1_2.min": int(low.min()), "lab_toxicity.grade_1_2.max": int(low.max())} if len(low) else {})
+
+
+def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
+    """Clinical counts under their ledger names; nothing where no events were recorded."""
+    if events is None:
+        return {}
+    term, mild = events["term"].str.lower(), events[events["grade"].between(1, 2)]
+    gallbladder, syndrome = events[term.str.contains("cholecystitis")], events[term.str.contains("emboli[sz]ation syndrome")]
+    complaints = events[term.isin(["nausea", "right upper quadrant pain", "epigastric pain"])]["grade"]
+    found = {"clinical_toxicity.grade_1_2.count": mild["patient"].nunique(), "clinical_toxicity.grade_3.count": events[events["grade"] == 3]["patient"].nunique(),
+             "cholecystitis.grade_2.count": int((gallbladder["grade"] == 2).sum()),
+             "postembolization_syndrome.grade_3.count": syndrome[syndrome["grade"] == 3]["patient"].nunique()}
+    stay = syndrome["hospital_days"] if "hospital_days" in syndrome else pd.Series(dtype=float)
+    highest = {"clinical_toxicity.grade_1_2.max": mild["grade"], "clinical_toxicity.grade_3.grade": events["grade"], "cholecystitis.grade": gallbladder["grade"],
+               "postembolization_syndrome.grade": syndrome["grade"], "postembolization_syndrome.hospital_days": stay}
+    found |= {name: float(values.max()) for name, values in highest.items() if values.notna().any()}
+    found |= {"clinical_toxicity.grade_1_2.min": float(mild["grade"].min())} if len(mild) else {}
+    return found | ({"clinical_toxicity.nausea_or_pain.grade": float(complaints.mode().max())} if len(complaints) else {})
+
+
+def meld_quantities(found: PairedChange, change: pd.DataFrame) -> dict[str, float]:
+    """MELD before and after under the ledger's names; nothing where no patient has both visits."""
+    if not found.n:
+        return {}
+    known = change["increased"].dropna()
+    values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before, "meld.month_3.mean": found.mean_after,
+              "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change, "meld.change.lower": found.lower, "meld.change.upper": found.upper,
+              "meld.paired_t.p": found.t_p, "meld.wilcoxon.p": found.wilcoxon_p,
+              "meld_change.increased.count": int(known.sum()), "meld_change.not_increased.count": int((~known).sum())}
+    return {name: value for name, value in values.items() if not np.isnan(value)}
+
+
+def observed_window(events: pd.DataFrame) -> str:
+    """The days on which the counted events began, for the record of the protocol."""
+    onset = events["onset_day"].dropna() if "onset_day" in events else pd.Series(dtype=float)
+    return f"events began on days {number(onset.min(), 0)} to {number(onset.max(), 0)}" if len(onset) else "no day of onset is recorded"
