@@ -230,7 +230,7 @@ def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, f
     DataFrame of str
     """
     if not spreads:
-        return not_computed(lacking or {"both": "nobody is evaluable"})
+        return not_computed(lacking)
     tail = (1 - coverage) / 2
     rows = []
     for (criterion, model), drawn in spreads.items():
@@ -257,7 +257,7 @@ def course_table(best: Mapping[str, Mapping[str, pd.Series]], lacking: Mapping[s
     DataFrame of str
     """
     if not best:
-        return not_computed(lacking or {"both": "the follow-up visits have no days"})
+        return not_computed(lacking)
     rows = []
     for criterion, rules in best.items():
         for rule, response in rules.items():

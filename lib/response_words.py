@@ -11,11 +11,12 @@ from lib.response import CRITERIA, Agreement, worse_by
 from lib.response.study import CohortResponse, progressed_outside
 
 NAMED_AT_MOST = 12
+NO_READINGS = "no criterion has evaluable patients in more than one category"
 
 
 def named(patients) -> str:
     """Patients by name, the later ones of a long list as a count."""
-    patients = [plain(patient) for patient in patients]
+    patients = [plain(patient) for patient in sorted(patients)]
     if len(patients) <= NAMED_AT_MOST:
         return join(patients)
     return f"{', '.join(patients[:NAMED_AT_MOST])} and {len(patients) - NAMED_AT_MOST} more"
@@ -24,7 +25,7 @@ def named(patients) -> str:
 def population(judged: CohortResponse) -> str:
     """Who can be judged by which criterion, and what is missing."""
     parts = [f"{percent(judged.n_evaluable(name), judged.n_treated)} evaluable by {name}" for name in judged.response]
-    words = [f"At visit `{plain(judged.visit)}`, of all treated patients, {join(parts)}."] if parts else []
+    words = [f"At {plain(judged.visit_label)}, of all treated patients, {join(parts)}."] if parts else []
     words += [f"**{name} cannot be judged:** {plain(reason)}." for name, reason in judged.lacking.items()]
     return " ".join(words)
 
@@ -32,6 +33,20 @@ def population(judged: CohortResponse) -> str:
 def lacking(judged: CohortResponse) -> str:
     """One sentence in place of a result that needs both criteria."""
     return f"Not computed: {next(iter(judged.lacking.values()))}."
+
+
+def listed(judged: CohortResponse, table: pd.DataFrame) -> str:
+    """How many patients a table lists."""
+    return f"{len(table)} of {judged.n_treated} patients listed" if judged.response else lacking(judged).removesuffix(".")
+
+
+def differing(judged: CohortResponse, table: pd.DataFrame | None) -> str:
+    """How many categories differ, over the patients evaluable by both criteria."""
+    if table is None:
+        return lacking(judged)
+    both = judged.response["RECIST"].ne("NE") & judged.response["mRECIST"].ne("NE")
+    comparable = table.patient.isin(both.index[both])
+    return f"{percent(int(comparable.sum()), int(both.sum()))} of those evaluable by both."
 
 
 def change(judged: CohortResponse) -> str:
@@ -42,10 +57,9 @@ def change(judged: CohortResponse) -> str:
         measured = int(table.change_percent.notna().sum())
         grown, shrunk = int((table.change_percent >= 20).sum()), int((table.change_percent <= -30).sum())
         alone = int(table.decided_by.eq("new lesion").sum())
-        parts.append(f"by {criterion}, {grown} of {measured} measured sums grew by 20% or more and {shrunk} shrank by 30% or more; "
+        parts.append(f"By {criterion}, {grown} of {measured} measured sums grew by 20% or more and {shrunk} shrank by 30% or more; "
                      f"new lesions alone made {alone} {'patient' if alone == 1 else 'patients'} progress")
-    text = ". ".join(parts)
-    return f"{text[0].upper()}{text[1:]}." if text else lacking(judged)
+    return " ".join(f"{part}." for part in parts) or lacking(judged)
 
 
 def reclassified(judged: CohortResponse, both: Agreement | None, conf_level: float) -> str:
@@ -59,8 +73,9 @@ def reclassified(judged: CohortResponse, both: Agreement | None, conf_level: flo
             f"{'is' if len(better) == 1 else 'are'} better by mRECIST than by RECIST, {len(worse)} worse")
     text += f" ({named(worse)})" if worse else ""
     if both.kappa == both.kappa:
-        return (f"{text}. Cohen's kappa is {number(both.kappa, 2)} ({100 * conf_level:g}% interval "
-                f"{interval(both.lower, both.upper, 2)}), {number(both.weighted, 2)} with linear weights.")
+        reach = (f"{100 * conf_level:g}% interval {interval(both.lower, both.upper, 2)}" if both.lower == both.lower
+                 else "no interval: its standard error is zero")
+        return f"{text}. Cohen's kappa is {number(both.kappa, 2)} ({reach}), {number(both.weighted, 2)} with linear weights."
     return f"{text}. Kappa is not computed: {'all patients are in one category' if both.n else 'nobody is evaluable by both'}."
 
 
@@ -113,7 +128,7 @@ def outside_liver(judged: CohortResponse) -> str:
     return f"Here {percent(len(who), progressed)} patients with progression by RECIST had progression outside the liver: {named(who)}."
 
 
-def rates(tables: Mapping[str, pd.DataFrame], conf_level: float) -> str:
+def rates(judged: CohortResponse, tables: Mapping[str, pd.DataFrame], conf_level: float) -> str:
     """Objective response overall and whether treatments differ, criterion by criterion."""
     parts = []
     for criterion, table in tables.items():
@@ -123,7 +138,7 @@ def rates(tables: Mapping[str, pd.DataFrame], conf_level: float) -> str:
             continue
         parts.append(f"By {criterion} {percent(row['count'], row.n)} responded ({100 * conf_level:g}% Clopper-Pearson interval "
                      f"{interval(100 * row.exact_lower, 100 * row.exact_upper)}%); between treatments {p_value(row.p)}.")
-    return " ".join(parts)
+    return " ".join(parts) or lacking(judged)
 
 
 def readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float], coverage: float) -> str:
@@ -131,13 +146,10 @@ def readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float
     tail = (1 - coverage) / 2
     parts = []
     for (criterion, model), drawn in spreads.items():
-        orr = 100 * drawn.ORR.dropna()
-        if orr.empty:
-            parts.append(f"By {criterion} nobody was evaluable.")
-            continue
+        orr = 100 * drawn.ORR
         parts.append(f"{criterion}, {model}: {100 * coverage:g}% of second readings give between {number(orr.quantile(tail))} and "
                      f"{number(orr.quantile(1 - tail))}%, the first gave {number(100 * observed[criterion])}%")
-    return f"{'; '.join(parts)}." if parts else "Not computed: no criterion can be judged."
+    return f"{'; '.join(parts)}." if parts else f"Not computed: {NO_READINGS}."
 
 
 def targets_matter(judged: CohortResponse, other: CohortResponse) -> str:
@@ -157,7 +169,7 @@ def course(judged: CohortResponse, best: Mapping, rule: str) -> str:
         return lacking(judged) if judged.lacking else "Best overall response is not computed: the follow-up visits have no days."
     parts = []
     for criterion, rules in best.items():
-        landmark, chosen = rules[f"at {judged.visit}"], rules[rule]
+        landmark, chosen = rules[f"at {judged.visit_label}"], rules[rule]
         parts.append(f"by {criterion} {percent(int(chosen.isin(['CR', 'PR']).sum()), len(chosen))} have an objective response as "
                      f"best response ({rule}), {percent(int(landmark.isin(['CR', 'PR']).sum()), len(landmark))} at the landmark")
     visits = f"Patients have at most {judged.follow_ups} follow-up {'visit' if judged.follow_ups == 1 else 'visits'}"

@@ -33,7 +33,7 @@ reader_matrix = None              # or a matrix of your own: {"CR": {"CR": 0.9, 
 reader_draws = 5000               # second readings of the whole cohort that are drawn
 reader_seed = 2020                # seed of these draws
 largest_denominator = 100         # the largest n tried when a printed percentage is traced to its denominator
-patients_drawn = 60               # most patients drawn or listed one by one
+patients_drawn = 40               # most patients drawn or listed one by one
 
 # %%
 from lib import response_tables as tables
@@ -41,7 +41,7 @@ from lib import response_words as words
 from lib.cohort import read_cohort
 from lib.figures import response as figures
 from lib.literature import read_literature
-from lib.narrative import Chapter, percent, say
+from lib.narrative import Chapter, say
 from lib.published import parse_printed, read_ledger
 from lib.response import RATES, READER_SOURCE, agreement, response_rates
 from lib.response.printed import column_denominators, printed_response, progression_bounds
@@ -79,13 +79,14 @@ chapter = Chapter("03_response", study, cohort=cohort, conf_level=conf_level, re
 judged = judge_cohort(study, response_visit, target_lesions)
 for name, (value, reason) in quantities(judged, conf_level, response_denominator).items():
     chapter.record(name, value, reason=reason)
+when = judged.visit_label
 say(words.population(judged))
 
 # %%
 listed = tables.patient_table(judged, patients_drawn)
 chapter.table(
-    listed, "3.1", caption=f"Sums of diameters at baseline and at visit `{response_visit}`, their change, and the category "
-    f"by each criterion. {len(listed)} of {judged.n_treated} patients listed; sums in mm.",
+    listed, "3.1", caption=f"Sums of diameters at baseline and at {when}, their change, and the category "
+    f"by each criterion. {words.listed(judged, listed)}; sums in mm.",
     notes=["\\* New lesions alone decide the progression. The two sums differ in what they measure (whole lesions "
            "anywhere, enhancing parts in the liver) and in which lesions they include."], **tables.patient_layout(listed))
 
@@ -99,7 +100,7 @@ chapter.table(
 # %%
 chapter.figure(
     figures.draw_waterfall(judged, patients_drawn), "3.1",
-    caption=f"Change in the sum of diameters from baseline to visit `{response_visit}` (%), one bar a patient, n = "
+    caption=f"Change in the sum of diameters from baseline to {when} (%), one bar a patient, n = "
     f"{judged.n_treated}; above {patients_drawn} patients, one sorted curve a treatment. Changes above +100% are cut.",
     alt=words.change(judged))
 say(words.change(judged))
@@ -115,7 +116,7 @@ say(words.change(judged))
 both = None if judged.lacking else agreement(judged.response["RECIST"], judged.response["mRECIST"], conf_level)
 chapter.figure(
     figures.draw_alluvial(both, judged.lacking), "3.2",
-    caption=f"Patients from their RECIST to their mRECIST category at visit `{response_visit}`, n = {judged.n_treated}. "
+    caption=f"Patients from their RECIST to their mRECIST category at {when}, n = {judged.n_treated}. "
     "Pale bands keep their category; an outlined band is worse by mRECIST.",
     alt=words.reclassified(judged, both, conf_level))
 say(words.reclassified(judged, both, conf_level))
@@ -123,7 +124,7 @@ say(words.reclassified(judged, both, conf_level))
 # %%
 crossed = tables.cross_table(both, judged.lacking)
 chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (columns), "
-              f"n = {judged.n_treated}, visit `{response_visit}`.")
+              f"n = {judged.n_treated}, {when}.")
 
 # %% [markdown]
 # Which patients, and why? mRECIST leaves out disease beyond the liver. After ablation there is another reason: the zone
@@ -133,7 +134,7 @@ chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (co
 differing = None if judged.lacking else discordances(judged)
 shown = tables.not_computed(judged.lacking) if differing is None else tables.discordance_table(differing, patients_drawn)
 chapter.table(shown, "3.3", caption="Patients whose categories differ between the criteria: "
-              f"{percent(0 if differing is None else len(differing), judged.n_treated)}.",
+              f"{words.differing(judged, differing)}",
               notes=["Outside the liver: RECIST 1.1 applied to extrahepatic lesions alone."])
 
 # %%
@@ -149,7 +150,7 @@ printed = printed_response(read_ledger())
 categories = tables.published_table(judged, printed if study.name == "reference" else None, response_denominator)
 chapter.table(
     categories, "3.4", caption="Imaging response by criterion and first treatment: n/N (%), N = "
-    f"{response_denominator} patients; visit `{response_visit}`.",
+    f"{response_denominator} patients; {when}.",
     notes=["Printed: count and percentage as in Table 3 of the paper."] if study.name == "reference" else [],
     **tables.published_layout(categories))
 
@@ -189,8 +190,8 @@ rates = {name: response_rates(response, judged.group, judged.groups, conf_level,
 chapter.figure(
     figures.draw_rates(rates, judged.lacking), "3.3",
     caption=f"Objective response and disease control by first treatment, n/N at the right; {100 * conf_level:g}% "
-    f"intervals; N = {response_denominator} patients.", alt=words.rates(rates, conf_level))
-say(words.rates(rates, conf_level))
+    f"intervals; N = {response_denominator} patients.", alt=words.rates(judged, rates, conf_level))
+say(words.rates(judged, rates, conf_level))
 
 # %%
 rated = tables.rates_table(rates, judged.lacking)
@@ -224,17 +225,18 @@ chapter.table(tables.other_studies(read_literature(), observed, conf_level), "3.
 
 # %%
 spreads = second_readings(judged, reader_kappa, reader_matrix, reader_draws, reader_seed, response_denominator)
+no_spreads = judged.lacking or {"both": words.NO_READINGS}
 first = {name: count / n if n else float("nan") for name, (count, n) in observed.items()}
 chapter.figure(
-    figures.draw_readings(spreads, first, judged.lacking or {"": "nobody is evaluable"}), "3.4",
+    figures.draw_readings(spreads, first, no_spreads), "3.4",
     caption=f"Objective response rate in {reader_draws} second readings of the same scans; height, share of readings. "
     f"n = {judged.n_treated}; agreement: {'stated matrix' if reader_matrix else f'kappa {reader_kappa:g}, {READER_SOURCE}'}.",
     alt=words.readings(spreads, first, conf_level))
 say(words.readings(spreads, first, conf_level))
 
 # %%
-chapter.table(tables.reader_table(spreads, first, conf_level, judged.lacking), "3.8", caption="Objective response rate of second readings, "
-              f"{reader_draws} draws, seed {reader_seed}.")
+chapter.table(tables.reader_table(spreads, first, conf_level, no_spreads), "3.8",
+              caption=f"Objective response rate of second readings, {reader_draws} draws, seed {reader_seed}.")
 
 # %% [markdown]
 # ## The landmark is not the best response
@@ -252,8 +254,9 @@ for name, rules in best.items():
 say(words.course(judged, best, rule))
 
 # %%
-chapter.table(tables.course_table(best, judged.lacking), "3.9", caption="Category at the landmark visit and best overall response, "
-              f"n = {judged.n_treated} treated; stable disease from day {minimum_stable_days} on.")
+undated = judged.lacking or {"both": "a follow-up visit has no day"}
+chapter.table(tables.course_table(best, undated), "3.9", caption="Category at the landmark visit and best overall "
+              f"response, n = {judged.n_treated} treated; stable disease from day {minimum_stable_days} on.")
 
 # %% [markdown]
 # With more than one follow-up visit, a **spider plot** shows each patient's course.

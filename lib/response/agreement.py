@@ -33,7 +33,8 @@ class Agreement:
     observed : float
         Fraction in the same category.
     kappa, lower, upper : float
-        Cohen's kappa, unweighted, with its large-sample interval; NaN where chance alone explains all.
+        Cohen's kappa, unweighted, with its large-sample interval; NaN where nothing could disagree, and
+        limits NaN where the standard error is zero (perfect agreement, or a single patient).
     weighted : float
         Kappa with linear weights over the ordered categories.
     """
@@ -82,10 +83,12 @@ def agreement(first: pd.Series, second: pd.Series, conf_level: float = 0.95) -> 
     # one category for everyone: agreement is complete and tells nothing, kappa being 0/0
     if used.sum() < 2:
         return Agreement(table, n, 1.0 if n else nothing, nothing, nothing, nothing, nothing)
-    plain, linear = cohens_kappa(counts), cohens_kappa(counts, wt="linear")
-    reach = norm.ppf(0.5 + conf_level / 2) * plain.std_kappa
-    return Agreement(table, n, float(np.trace(counts) / n), float(plain.kappa), float(max(-1, plain.kappa - reach)),
-                     float(min(1, plain.kappa + reach)), float(linear.kappa))
+    # statsmodels divides by the standard error under chance, which we do not use and which may be zero
+    with np.errstate(invalid="ignore", divide="ignore"):
+        plain, linear = cohens_kappa(counts), cohens_kappa(counts, wt="linear")
+    reach = norm.ppf(0.5 + conf_level / 2) * plain.std_kappa if plain.std_kappa > 1e-12 else nothing
+    return Agreement(table, n, float(np.trace(counts) / n), float(plain.kappa), float(np.maximum(-1, plain.kappa - reach)),
+                     float(np.minimum(1, plain.kappa + reach)), float(linear.kappa))
 
 
 def worse_by(second: pd.Series, first: pd.Series) -> list[str]:

@@ -50,6 +50,11 @@ class CohortResponse:
     visit: str
 
     @property
+    def visit_label(self) -> str:
+        """The landmark visit in words: "month 3"."""
+        return self.visit.replace("_", " ")
+
+    @property
     def n_treated(self) -> int:
         """All patients of the cohort."""
         return len(self.group)
@@ -144,7 +149,7 @@ def _between_criteria(judged: CohortResponse, conf_level: float) -> dict[str, tu
     else:
         recist, mrecist = judged.response["RECIST"], judged.response["mRECIST"]
         both = agreement(recist, mrecist, conf_level)
-        kappa = "all patients in one category" if both.n else "no patient is evaluable by both criteria"
+        kappa = "all patients are in one category, or too few to differ" if both.n else "no patient is evaluable by both criteria"
         found = {name: (value, "") if value == value else (None, kappa)
                  for name, value in zip(names, (both.kappa, both.lower, both.upper))}
         found[names[3]] = (len(worse_by(mrecist, recist)), "")
@@ -190,9 +195,9 @@ def discordances(judged: CohortResponse) -> pd.DataFrame:
     worse = worse_by(table.mrecist, table.recist)
     table["worse_by_mrecist"] = table.index.isin(worse)
     table = table[table.recist.ne(table.mrecist)].rename_axis("patient").reset_index()
-    order = {category: i for i, category in enumerate(CATEGORIES)}
-    return table.sort_values(["recist", "mrecist", "patient"], key=lambda column: column.map(order).fillna(0)
-                             if column.name != "patient" else column, kind="stable").reset_index(drop=True)
+    severity = table[["recist", "mrecist"]].apply(lambda column: column.map(CATEGORIES.index))
+    order = severity.assign(patient=table.patient).sort_values(["recist", "mrecist", "patient"], ascending=[False, False, True])
+    return table.loc[order.index].reset_index(drop=True)
 
 
 def best_by_rule(judged: CohortResponse, minimum_stable_days: float) -> dict[str, dict[str, pd.Series]]:
@@ -212,7 +217,7 @@ def best_by_rule(judged: CohortResponse, minimum_stable_days: float) -> dict[str
     if any(table.visit_day.isna().any() for table in judged.assessments.values()):
         return {}
     patients = judged.group.index
-    return {criterion: {f"at {judged.visit}": judged.response[criterion],
+    return {criterion: {f"at {judged.visit_label}": judged.response[criterion],
                         UNCONFIRMED: best_overall_response(table, patients, False, minimum_stable_days),
                         CONFIRMED: best_overall_response(table, patients, True, minimum_stable_days)}
             for criterion, table in judged.assessments.items()}
@@ -235,11 +240,12 @@ def second_readings(judged: CohortResponse, kappa: float, matrix, draws: int, se
     Returns
     -------
     dict
-        (criterion, model) -> `reading_spread`.
+        (criterion, model) -> `reading_spread`. A criterion is left out where nobody is evaluable, and, without a
+        stated matrix, where all are in one category: kappa then says nothing about the others.
     """
     found = {}
     for criterion, response in judged.response.items():
-        if response.eq("NE").all():
+        if response[response.ne("NE")].nunique() < (1 if matrix else 2):
             continue
         models = {"stated matrix": matrix} if matrix else {
             "reader disagrees by any category": agreement_matrix(response, kappa),
