@@ -200,9 +200,12 @@ def largest_liver_lesion_mm(study: Cohort) -> pd.Series:
     Returns
     -------
     Series, shape (n_patients,)
-        Indexed as ``patients``; missing where none was measured.
+        Indexed as ``patients``; missing where none was measured, or a target lesion was not: the
+        largest of the others could be smaller than it.
     """
-    largest = liver_lesions_at_baseline(study).groupby("patient")["longest_diameter_mm"].max()
+    rows = liver_lesions_at_baseline(study)
+    unmeasured = rows.loc[rows["target"] & rows["longest_diameter_mm"].isna(), "patient"]
+    largest = rows.groupby("patient")["longest_diameter_mm"].max().drop(unmeasured.unique())
     return study.patients["patient"].map(largest).astype(float)
 
 

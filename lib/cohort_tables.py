@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from string import ascii_uppercase
 
 import numpy as np
@@ -17,11 +17,13 @@ from lib.baseline import (
     treatment_sequences,
 )
 from lib.cohort import Cohort
-from lib.narrative import interval, join, months, number, p_value, percent
+from lib.narrative import interval, join, months, number, p_value, percent, plain
 from lib.protocol import Protocol, eligible
 from lib.survival.estimate import follow_up
 
 STUB, GROUP = "Level", "Characteristic"
+NAMED_AT_MOST = 10
+"""Patients named one by one in a sentence or a cell; more than these are counted."""
 
 
 def table_one(variables: Sequence[Variable], groups: pd.Series,
@@ -65,7 +67,8 @@ def _letters(count: int) -> list[str]:
 def _rows(variable, groups, order, letters, show_p_values) -> list[dict[str, str]]:
     """The rows of one variable; what holds for all its levels stands in the first."""
     described = describe(variable, groups, order)
-    heading = variable.label + (f", {variable.unit}" if variable.unit else "")
+    unit = variable.unit.replace("^3", "³").replace("/u", "/µ")
+    heading = variable.label + (f", {unit}" if unit else "")
     cells = described.to_dict("records")
     if variable.levels:
         rows = [{STUB: level} | {cell["group"]: _share(cell["count"], cell["n_known"])
@@ -112,6 +115,24 @@ def _p(p: float) -> str:
     return p_value(p).removeprefix("P ").removeprefix("= ")
 
 
+def counted(count: int, noun: str = "patient") -> str:
+    """A count with its noun: "1 patient", "5,000 patients"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def share_in_words(count: int, of: int) -> str:
+    """How many of them, in words: "all", "most", "half", "some" or "none"."""
+    if count in (0, of):
+        return "none of them" if count == 0 else "all of them"
+    return "half of them" if 2 * count == of else "most of them" if 2 * count > of else "some of them"
+
+
+def named(labels: Iterable) -> str:
+    """Labels from data as a list in brackets, or nothing: " (P03 and P07)"."""
+    labels = [plain(label) for label in labels]
+    return f" ({_few(labels)})" if labels else ""
+
+
 def flow_boxes(study: Cohort, checks: pd.DataFrame, enters: pd.DataFrame) -> dict:
     """Texts of the flow diagram.
 
@@ -131,7 +152,7 @@ def flow_boxes(study: Cohort, checks: pd.DataFrame, enters: pd.DataFrame) -> dic
     patients, n = study.patients.set_index("patient"), study.n_patients
     verdicts = eligible(checks)
     met, departed = (int(verdicts.eq(state).sum()) for state in (True, False))
-    top = [f"Treated: {n} patient{'s' if n > 1 else ''}", f"met every baseline criterion: {met}/{n}"]
+    top = [f"Treated: {counted(n)}", f"met every baseline criterion: {met}/{n}"]
     top += [f"departed from one or more: {departed}/{n}"] if departed else []
     top += [f"not all criteria known: {n - met - departed}/{n}"] if met + departed < n else []
     groups = {}
@@ -171,9 +192,14 @@ def checks_table(summary: pd.DataFrame, protocol: Protocol, of: str) -> pd.DataF
     rows = [{"Criterion": row["criterion"], "Limit": limit_text(row["quantity"], protocol),
              f"Met, {of}": percent(row["n_met"], row["n_known"]),
              "Observed": observed(row), "Not known": f"{row['n'] - row['n_known']}",
-             "Departing": join(row["departing"])}
+             "Departing": _few(row["departing"])}
             for row in summary.to_dict("records")]
     return pd.DataFrame(rows)
+
+
+def _few(patients: Sequence[str]) -> str:
+    more = [f"{len(patients) - NAMED_AT_MOST:,} more"] if len(patients) > NAMED_AT_MOST else []
+    return join([*patients[:NAMED_AT_MOST], *more])
 
 
 def observed(row: dict) -> str:
@@ -317,14 +343,31 @@ def follow_up_table(patients: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     for group, own in slices.items():
         times = follow_up(own["os_treatment_months"], own["died"], conf_level)
         reverse = times["reverse"]
-        censored = int((~own["died"]).sum())
+        limits = (interval(reverse.lower, reverse.upper) if np.isfinite(reverse.lower or np.inf)
+                  else "interval not computed")
         rows.append({"First treatment": group, "Died": percent(int(own["died"].sum()), len(own)),
                      "Naive median (range), months": f"{months(times['naive_median'])} "
                      f"({months(times['naive_min'])} to {months(times['naive_max'])})",
                      f"Reverse KM median ({100 * conf_level:g}% CI), months":
-                     f"{months(reverse.value)} ({interval(reverse.lower, reverse.upper)})"
-                     if censored else "not computed: nobody was censored"})
+                     "not computed: nobody was censored" if own["died"].all()
+                     else f"{months(reverse.value)} ({limits})"})
     return pd.DataFrame(rows)
+
+
+def known_items(matrix: pd.DataFrame) -> str:
+    """How many items of data are known for everybody, and which is the least complete.
+
+    Parameters
+    ----------
+    matrix : DataFrame of bool
+        From ``lib.baseline.completeness``.
+    """
+    n_items, n_full = matrix.shape[1], int(matrix.all().sum())
+    text = f"{n_full} of {n_items} items are known for every patient"
+    if n_full == n_items:
+        return f"{text}."
+    weakest = matrix.mean().idxmin()
+    return f"{text}; the least complete is {weakest}, {percent(int(matrix[weakest].sum()), len(matrix))}."
 
 
 STROBE = (

@@ -74,7 +74,7 @@ PARAMETERS: dict[str, Parameter] = {
     "ablation_size_limit_mm": number_between(30.0, "each lesion must be smaller than this for ablation, mm", 1, 200),
     "show_p_values": one_of(False, "whether Table 1 has a column of P values", True, False),
     "largest_denominator": whole_between(100, "largest n tried when a printed percentage is traced to its denominator", 10, 1000),
-    "patients_drawn": whole_between(60, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 300),
+    "patients_drawn": whole_between(40, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 80),
     "ctcae_version": Parameter(5, "version of CTCAE that grades laboratory values", "one of 4.03, 5, 6",
                                lambda value: _is_number(value) and value in (4.03, 5, 6)),
     "baseline_rule": one_of("as printed", "whether an abnormal baseline changes the limits, as the CTCAE version prints it",
@@ -94,6 +94,17 @@ PARAMETERS: dict[str, Parameter] = {
                                lambda value: value is None or isinstance(value, dict) and bool(value)),
     "reader_draws": whole_between(5000, "second readings drawn", 100, 100_000),
     "reader_seed": whole_between(2020, "seed of the second readings", 0, 2**32 - 1),
+    "landmark_months": number_between(3.0, "from when patients count where groups become known only after treatment", 0, 24),
+    "median_convention": one_of("spss", "program whose median and default interval the published tables use", "spss", "r", "sas", "lifelines"),
+    "modern_interval": one_of("log-log", "scale of the second interval of a median and of the bands", "log-log", "log", "plain"),
+    "cox_ties": one_of("breslow", "tied deaths in Cox regression (SPSS, SAS: breslow; R, lifelines: efron)", "breslow", "efron", "exact"),
+    "liver_pfs_definition": one_of("liver", "event of liver PFS: liver progression, that or death, or any progression or death",
+                                   "liver", "liver_or_death", "any_or_death"),
+    "crossovers": one_of("first treatment", "how patients with a second kind of treatment count in survival by treatment",
+                         "first treatment", "censored at the switch"),
+    "detectable_power": number_between(0.8, "power at which the smallest detectable hazard ratio is given", 0.5, 1, strict=True),
+    "n_resamples": whole_between(2000, "random resamples of the bootstrap, permutation and cut-point search", 200, 20_000),
+    "seed": whole_between(20200905, "seed of the random resamples", 0, 2**31 - 1),
 }
 
 

@@ -134,8 +134,9 @@ def allocation(study: Cohort, protocol: Protocol = PAPER) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``patient, n_liver_lesions, largest_mm, rule, given, departs``. ``rule`` and ``departs`` are
-        missing where lesion number or size is and the other does not decide alone.
+        ``patient, n_liver_lesions, largest_mm, rule, given, first_treatment, departs``. ``rule`` is
+        missing where lesion number or size is and the other does not decide alone; ``given`` where
+        the rule does not know the treatment; ``departs`` where either is.
     """
     patients = study.patients
     count = (patients["n_liver_lesions"].astype(float) if "n_liver_lesions" in patients
@@ -146,12 +147,13 @@ def allocation(study: Cohort, protocol: Protocol = PAPER) -> pd.DataFrame:
     small = (largest < protocol.ablation_size_limit_mm).astype("boolean").mask(largest.isna())
     # three-valued: many lesions decide without their size, and a large one without their number
     ablate = few & small
-    given = patients["first_treatment"].eq(ABLATION).map({True: ABLATION, False: "embolisation"})
+    given = patients["first_treatment"].map(
+        {ABLATION: ABLATION} | dict.fromkeys(EMBOLISATIONS, "embolisation"))
     rule = ablate.map({True: ABLATION, False: "embolisation"})
     return pd.DataFrame({"patient": patients["patient"], "n_liver_lesions": count,
                          "largest_mm": largest, "rule": rule, "given": given,
                          "first_treatment": patients["first_treatment"],
-                         "departs": (rule != given).astype("boolean").mask(rule.isna())})
+                         "departs": (rule != given).astype("boolean").mask(rule.isna() | given.isna())})
 
 
 def session_checks(study: Cohort, protocol: Protocol = PAPER) -> pd.DataFrame:

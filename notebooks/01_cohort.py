@@ -28,7 +28,7 @@ early_treatment_months = 4.0   # longest gap from liver metastasis to treatment 
 ablation_max_lesions = 3       # the allocation rule: ablation for at most this many liver lesions ...
 ablation_size_limit_mm = 30.0  # ... each of them smaller than this
 show_p_values = False          # add P values to Table 1; why they are off is said there
-patients_drawn = 60            # most patients drawn one by one in the figures
+patients_drawn = 40            # most patients drawn one by one in the figures
 
 # %%
 import matplotlib.pyplot as plt
@@ -73,11 +73,12 @@ shares = join(f"{name} {percent(int(entered.sum()), n_treated)}" for name, enter
 chapter.figure(
     figures.draw_flow(**flow), "1.1",
     caption=f"Flow of patients by first treatment, N = {n_treated}. The dashed box stands outside the data.",
-    alt=f"{n_treated} treated patients split into {len(treatments)} first treatments; analysed: {shares}.")
+    alt=f"{cohort_tables.counted(n_treated)} with {cohort_tables.counted(len(treatments), 'first treatment')}; "
+        f"analysed: {shares}.")
 
 # %%
 given = join(f"{plain(group)} {percent(int((first_treatment == group).sum()), n_treated)}" for group in treatments)
-say(f"**{n_treated}** patients were treated; the first treatment was {given}. Analysed were: {shares}.")
+say(f"**{cohort_tables.counted(n_treated)}** treated; the first treatment was {given}. Analysed were: {shares}.")
 chapter.record("cohort.n", n_treated)
 for group in treatments:
     count = int((first_treatment == group).sum())
@@ -92,13 +93,14 @@ for group in treatments:
 # long enough for it.
 
 # %%
-if study.lacking("patients.second_treatment"):
-    say("No second treatment is recorded: combinations are not described.")
+if "second_treatment" not in patients:
+    say("The cohort has no column for a second treatment: combinations are not described.")
 else:
     sequences = baseline.treatment_sequences(patients)
     n_combined = int(sequences.sum())
-    listed = join(f"{plain(first)} and then {plain(second)} ({count})" for (first, second), count in sequences.items())
-    say(f"A second kind of treatment was given to {percent(n_combined, n_treated)}: {listed}.")
+    listed = [f"{plain(first)} and then {plain(second)} ({count})" for (first, second), count in sequences.items()]
+    say(f"A second kind of treatment was given to {percent(n_combined, n_treated)}{': ' if listed else ''}"
+        f"{join(listed) if listed else ''}.")
     chapter.record({"combination.any.count": n_combined, "combination.kinds": sequences.index.nlevels})
     for (first, second), count in sequences.items():
         chapter.record(f"combination.{baseline.slug(first)}_then_{baseline.slug(second)}.count", int(count))
@@ -127,7 +129,7 @@ letters_note = "Largest SMD: the largest over all pairs of treatments; the lette
 
 # %%
 chapter.table(
-    table_1, "1.1", stub="Level", group="Characteristic",
+    table_1, "1.1", stub="Level", group="Characteristic", labels={"Level": "Characteristic"},
     caption=f"Patients at baseline, all (N = {n_treated}) and by first treatment: n/N (%) or mean ± SD.",
     notes=["N in each cell: patients with a known value. Quartiles interpolate between neighbours (type 7).",
            *([letters_note] if letters_note else []), "Survival status is an outcome and is described only.",
@@ -140,7 +142,7 @@ exact_age = int((patients["age_years"] == age_cut_years).sum()) if "age_years" i
 if exact_age is not None:
     chapter.record("age.cut", age_cut_years, holds=exact_age == 0,
                    observed=f"{exact_age} of {n_treated} patients are exactly that old")
-    say(f"The paper's age groups, below and above {age_cut_years:g}, leave out who is exactly {age_cut_years:g}: "
+    say(f"The two age groups, below and above {age_cut_years:g}, leave out who is exactly {age_cut_years:g}: "
         f"{percent(exact_age, n_treated)} of these patients.")
 
 # %%
@@ -154,7 +156,7 @@ if absent:
 # ### How large is a difference that chance alone would make?
 #
 # Between two groups of the same patients the SMD scatters around zero with a standard error of about
-# `sqrt(1/n_a + 1/n_b)` (Hedges and Olkin 1985). With groups as small as these, the usual threshold is far below
+# `sqrt(1/n_a + 1/n_b)` (Hedges and Olkin). With groups as small as these, the usual threshold is far below
 # what chance gives, so an SMD here is a warning and not a proof.
 
 # %%
@@ -181,8 +183,8 @@ else:
 # month zero, and ends in a cross for a death or an open arrow for a patient alive at last contact. Ticks are
 # sessions, diamonds sessions of another kind of treatment, circles the follow-up scan, and triangles liver
 # progression. What the scan said by each criterion stands at the right: **CR** complete response, **PR** partial
-# response, **SD** stable disease, **PD** progressive disease, **NE** not evaluable. Chapter 3 shows how it is
-# judged. Lanes are sorted within each treatment, the longest first.
+# response, **SD** stable disease, **PD** progressive disease, **NE** not evaluable. The chapter on response shows how
+# it is judged. Lanes are sorted within each treatment, the longest first.
 
 # %%
 all_lanes = baseline.lanes(study)
@@ -226,17 +228,19 @@ else:
 # %%
 eligibility_summary = summarise_checks(baseline_checks)
 cohort_tables.record_checks(chapter, eligibility_summary, protocol, "patients")
-chapter.table(
-    cohort_tables.checks_table(eligibility_summary, protocol, "patients"), "1.2", left=["Limit", "Departing"],
-    caption=f"Eligibility at baseline: patients who met each criterion among those with the value known, N = {n_treated}.",
-    notes=["Not known: patients without the value. Limits are those of the paper's Methods."])
+if eligibility_summary["n_known"].any():
+    chapter.table(
+        cohort_tables.checks_table(eligibility_summary, protocol, "patients"), "1.2", left=["Limit", "Departing"],
+        caption=f"Eligibility at baseline: patients who met each criterion among those with the value known, N = {n_treated}.",
+        notes=["Not known: patients without the value. Limits are those of the paper's Methods."])
 
 # %%
-departing = sorted({patient for row in eligibility_summary["departing"] for patient in row})
+departing = list(dict.fromkeys(patient for row in eligibility_summary["departing"] for patient in row))
 unknown = eligibility_summary.loc[eligibility_summary["n_known"] == 0, "criterion"]
-say(f"{percent(len(departing), n_treated)} patients lie outside a limit at baseline{': ' if departing else ''}"
-    f"{join(map(plain, departing)) if departing else ''}."
-    + (f" Not checked, because not in this cohort: {join(unknown)}." if len(unknown) else ""))
+if len(unknown) < len(eligibility_summary):
+    say(f"{percent(len(departing), n_treated)} of the patients lie outside a limit at baseline{cohort_tables.named(departing)}.")
+if len(unknown):
+    say(f"Not checked, because not in this cohort: {join(unknown)}.")
 
 # %% [markdown]
 # ## Did each receive the treatment that the rule names?
@@ -248,13 +252,12 @@ say(f"{percent(len(departing), n_treated)} patients lie outside a limit at basel
 
 # %%
 allocated = allocation(study, protocol)
-ablated = allocated[allocated["given"] == "ablation"]
-outside = allocated[allocated["departs"].fillna(False) & (allocated["given"] == "ablation")]
-inside = allocated[allocated["departs"].fillna(False) & (allocated["given"] == "embolisation")]
-no_rule = int(allocated["rule"].isna().sum())
+ablated, embolised = (allocated[allocated["given"] == kind] for kind in ("ablation", "embolisation"))
+outside, inside = (kind[kind["departs"].fillna(False)] for kind in (ablated, embolised))
+n_ruled, n_other = int(allocated["rule"].notna().sum()), int(allocated["given"].isna().sum())
 
 # %%
-if no_rule == n_treated:
+if n_ruled == 0:
     say("Number or size of the liver lesions is not known: the allocation rule is not applied.")
 else:
     chapter.table(
@@ -264,11 +267,11 @@ else:
                "Lesions: median (range).", "Not applicable: number or size not known."])
 
 # %%
-if no_rule < n_treated:
+if n_ruled:
     say(f"Ablated although the rule names embolisation: {percent(len(outside), len(ablated))} of the ablated"
-        f"{' (' + join(map(plain, outside['patient'])) + ')' if len(outside) else ''}. Embolised although lesions were few "
-        f"and small: {percent(len(inside), n_treated - len(ablated))} of the embolised"
-        f"{' (' + join(map(plain, inside['patient'])) + ')' if len(inside) else ''}.")
+        f"{cohort_tables.named(outside['patient'])}. Embolised although lesions were few and small: "
+        f"{percent(len(inside), len(embolised))} of the embolised{cohort_tables.named(inside['patient'])}."
+        + (f" The rule does not know the treatment of {percent(n_other, n_treated)}." if n_other else ""))
 
 # %%
 limits = {"allocation.ablation.lesions.min": 1, "allocation.ablation.lesions.max": ablation_max_lesions,
@@ -318,7 +321,7 @@ for check in cohort_tables.SESSION_CHECKS:
 # %% [markdown]
 # ### Was the follow-up visit on time?
 #
-# Toxicity and response are reported at the 3-month visit. The paper prints no window for it; here a visit counts as
+# Toxicity and response are reported at a three-month visit. The paper prints no window for it; here a visit counts as
 # that of month three from `day 60` to `day 120`. Where a patient's own follow-up ends before three months are over,
 # the visit had to come early, and both can only be true within such a window.
 
@@ -327,7 +330,7 @@ if visits is None or visits.empty:
     say("No day of a follow-up visit is recorded: its time is not checked.")
 else:
     early_end = int((patients["os_treatment_months"] < protocol.visit_months).sum())
-    say(f"Visits of `{plain(follow_up_visit)}` took place on day {visits['day'].min():.0f} to {visits['day'].max():.0f} "
+    say(f"Visits of {plain(follow_up_visit)} took place on day {visits['day'].min():.0f} to {visits['day'].max():.0f} "
         f"(median {visits['day'].median():.0f}); {percent(int(visits['in_window'].sum()), len(visits))} lie within the window. "
         f"Follow-up of {percent(early_end, n_treated)} patients ended before month {protocol.visit_months:g}.")
 
@@ -367,10 +370,11 @@ burden = [(label, *differences[name]) for name, label in (("n_liver_lesions", "n
           ("largest_lesion", "largest lesion")) if name in differences]
 if burden and not located.empty:
     apart = join(f"{label}, SMD {number(value, 1)} between {plain(a)} and {plain(b)}" for label, value, a, b in burden)
-    say(f"The treatments differ most in burden where they should: {apart}. In the zone of the rule lie "
-        f"{len(ablated) - len(outside)} ablated and {len(inside)} embolised patients: "
-        + ("no embolised patient is comparable with an ablated one." if not len(inside)
-           else "only these embolised patients are comparable with ablated ones."))
+    say(f"Disease burden by treatment: {apart}. In the zone of the rule lie {len(ablated) - len(outside)} ablated and "
+        f"{len(inside)} embolised patients"
+        + ("." if ablated.empty or embolised.empty else
+           ": no embolised patient is comparable with an ablated one." if inside.empty else
+           ": only these embolised patients are comparable with ablated ones."))
 
 # %%
 if {"DEB-TACE", "Y90"} <= set(treatments) and not study.lacking("patients.extrahepatic_disease"):
@@ -388,26 +392,21 @@ if {"DEB-TACE", "Y90"} <= set(treatments) and not study.lacking("patients.extrah
 
 # %%
 matrix = baseline.completeness(study)
-n_items, n_full = matrix.shape[1], int(matrix.all().sum())
-weakest = matrix.mean().idxmin()
 chapter.figure(
-    figures.draw_completeness(matrix, patients_drawn), "1.4",
-    caption=f"Completeness of {n_items} items of data, n/N at the right, N = {n_treated:,} patients.",
-    alt=f"{n_full} of {n_items} items are known for all {n_treated} patients; the least complete is {weakest} "
-        f"({percent(int(matrix[weakest].sum()), n_treated)}).")
+    figures.draw_completeness(matrix, patients_drawn), "1.4", alt=cohort_tables.known_items(matrix),
+    caption=f"Completeness of {matrix.shape[1]} items of data, n/N at the right, N = {n_treated:,}.")
 
 # %%
 missing_tables = study.lacking("treatments", "labs", "lesions", "adverse_events")
-say(f"{n_full} of {n_items} items are known for every patient"
-    + ("." if n_full == n_items else f"; the least complete is {plain(weakest)}, {percent(int(matrix[weakest].sum()), n_treated)}.")
+say(cohort_tables.known_items(matrix.rename(columns=plain))
     + (f" Tables not in this cohort: {join(missing_tables)}." if missing_tables else ""))
 
 # %% [markdown]
 # ## How long were they watched?
 #
 # The paper gives the median of all times to death or last contact. That **naive** median mixes two things: a patient
-# who dies early has a short time, although nobody stopped watching. **Reverse Kaplan-Meier** (Schemper and Smith
-# 1996) turns the question round: loss of contact is the event and death ends the observation, so the median says how
+# who dies early has a short time, although nobody stopped watching. **Reverse Kaplan-Meier** (Schemper and
+# Smith) turns the question round: loss of contact is the event and death ends the observation, so the median says how
 # long a patient *would have been* followed had nobody died. The two answer different questions, and the gap between
 # them grows with the number of deaths.
 
@@ -430,11 +429,11 @@ chapter.figure(
 
 # %%
 short = observed_months < naive
+n_short, n_short_died = int(short.sum()), int((short & died).sum())
 say(f"Naive median follow-up was {months(naive)} months (range {interval(watched['naive_min'], watched['naive_max'])}); by "
-    f"reverse Kaplan-Meier it was {months(reverse)}. Of the {int(short.sum())} patients observed for less than the naive "
-    f"median, {int((short & died).sum())} had died: it is "
-    f"{'mostly ' if (short & died).sum() > (short & ~died).sum() else 'only in part '}"
-    "death that shortened their times.")
+    f"reverse Kaplan-Meier it was {months(reverse)}."
+    + (f" Of the {cohort_tables.counted(n_short)} observed for less than the naive median, {n_short_died} had died: death, "
+       f"not loss of contact, shortened the times of {cohort_tables.share_in_words(n_short_died, n_short)}." if n_short else ""))
 chapter.record({"follow_up.median": naive, "follow_up.min": watched["naive_min"], "follow_up.max": watched["naive_max"]})
 chapter.record("follow_up.reverse_km.median", reverse, reason="nobody was censored")
 

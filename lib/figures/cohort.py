@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.transforms import ScaledTranslation
 
 from lib.baseline import groups_present
 from lib.cohort import DAYS_PER_MONTH
@@ -19,7 +20,9 @@ WIDTH_IN = 6.0
 """Narrower than the page, so that type stays legible on a phone."""
 KNOWN = "#9DB2C6"
 LANE_IN = 0.235
-LINE_IN, GAP_IN = 0.175, 0.3
+TALLEST_IN = 7.6
+"""Most that the lanes may take, so that figure and caption fit a printed page."""
+LINE_IN, LETTER_IN, GAP_IN = 0.175, 0.083, 0.3
 COLUMNS_AT_MOST = 4
 
 
@@ -39,10 +42,12 @@ def draw_flow(top: Sequence[str], groups: Mapping[str, Sequence[str]], analysed:
     -------
     matplotlib Figure
     """
-    boxes = {name: [fill(name, 22), *lines] for name, lines in groups.items()}
+    boxes = [[name, *lines] for name, lines in groups.items()]
     if len(boxes) > COLUMNS_AT_MOST:
-        boxes = {"": ["First treatment", *[f"{name}: {lines[0]}" for name, lines in groups.items()]]}
-    rows = [*[[text] for text in top], ["\n".join(lines) for lines in boxes.values()], ["\n".join(analysed)]]
+        boxes = [["First treatment", *[f"{name}: {lines[0]}" for name, lines in groups.items()]]]
+    letters = int((WIDTH_IN / len(boxes) - 0.3) / LETTER_IN)
+    middle = ["\n".join(as_text(fill(line, letters)) for line in lines) for lines in boxes]
+    rows = [*[[text] for text in top], middle, ["\n".join(analysed)]]
     heights = [max(text.count("\n") + 1 for text in row) * LINE_IN + 0.16 for row in rows]
     figure, ax = plt.subplots(figsize=(WIDTH_IN, sum(heights) + GAP_IN * (len(rows) - 1) + 0.12))
     ax.set(xlim=(0, WIDTH_IN), ylim=(figure.get_figheight(), 0))
@@ -63,7 +68,7 @@ def _centres(count: int) -> np.ndarray:
 
 
 def _box(ax, x, top, height, text, dashed) -> None:
-    width = max(len(line) for line in text.split("\n")) * 0.083 + 0.3
+    width = max(len(line) for line in text.split("\n")) * LETTER_IN + 0.2
     ax.add_patch(Rectangle((x - width / 2, top), width, height, facecolor="white", edgecolor=INK,
                            linestyle="--" if dashed else "-", linewidth=0.9, zorder=2))
     ax.text(x, top + height / 2, text, ha="center", va="center", linespacing=1.3, zorder=3)
@@ -79,6 +84,11 @@ def _connect(ax, sources, targets, start, end) -> None:
     for x in targets:
         ax.annotate("", (x, end), (x, middle), zorder=1, arrowprops={
             "arrowstyle": "-|>", "color": GREY, "linewidth": 0.9, "shrinkA": 0, "shrinkB": 0})
+
+
+def as_text(label: object) -> str:
+    """A label from data as matplotlib shall write it: a dollar sign starts no formula."""
+    return str(label).replace("$", r"\$")
 
 
 def thinned(lanes: pd.DataFrame, at_most: int) -> pd.DataFrame:
@@ -110,23 +120,25 @@ def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
     order = groups_present(lanes["first_treatment"])
     colours, hatches = colour_for(order), dict(zip(order, HATCHES * len(order), strict=False))
     y = _lane_positions(lanes)
-    figure, ax = plt.subplots(figsize=(WIDTH_IN, 1.5 + LANE_IN * (y.max() + 1.5)))
+    lane_in = min(LANE_IN, TALLEST_IN / (y.max() + 1.5))
+    figure, ax = plt.subplots(figsize=(WIDTH_IN, 1.5 + lane_in * (y.max() + 1.5)))
     ax.barh(y, -lanes["metastasis_months"].fillna(0), left=lanes["metastasis_months"].fillna(0),
             height=0.26, color=PALE, edgecolor="none")
     for group in order:
         own = (lanes["first_treatment"] == group).to_numpy()
         ax.barh(y[own], lanes["end_months"][own], height=0.66, color=colours[group], alpha=0.55,
                 hatch=hatches[group], edgecolor="white", linewidth=0)
-        ax.text(0.4, y[own].min() - 0.95, f"First treatment: {group}", fontsize=9, fontweight="bold",
-                va="center")
-    _mark_courses(ax, lanes, y, sessions, response_months)
-    ax.set_yticks(y, lanes["patient"], fontsize=8)
+        ax.annotate(f"First treatment: {as_text(group)}", (0, y[own].min() - 0.95), xytext=(3, 0),
+                    textcoords="offset points", fontsize=9, fontweight="bold", va="center")
+    _mark_courses(ax, lanes, y, sessions, response_months, scale=(lane_in / LANE_IN) ** 2)
+    small = 8 * max(0.75, lane_in / LANE_IN)
+    ax.set_yticks(y, lanes["patient"].map(as_text), fontsize=small)
     ax.set_ylim(y.max() + 0.8, -1.6)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.axvline(0, color=GREY, linewidth=0.6, zorder=0)
     ax.set_xlabel("Months from first liver-directed treatment")
-    _response_columns(ax, lanes, y, responses or {})
+    _response_columns(ax, lanes, y, responses or {}, small + 0.5)
     _swimmer_legend(figure, sessions is not None, response_months is not None,
                     lanes["progression_months"].notna().any())
     return figure
@@ -138,7 +150,7 @@ def _lane_positions(lanes: pd.DataFrame) -> np.ndarray:
     return np.arange(len(lanes)) + 1.15 * (starts - 1)
 
 
-def _mark_courses(ax, lanes, y, sessions, response_months) -> None:
+def _mark_courses(ax, lanes, y, sessions, response_months, scale) -> None:
     """Marks at three heights of a lane, so that events of one month stay apart."""
     place = pd.Series(y, lanes["patient"])
     if sessions is not None:
@@ -146,24 +158,25 @@ def _mark_courses(ax, lanes, y, sessions, response_months) -> None:
         months, at = drawn["day"] / DAYS_PER_MONTH, drawn["patient"].map(place)
         first = drawn["patient"].map(lanes.set_index("patient")["first_treatment"])
         other = (drawn["treatment"] != first).to_numpy()
-        ax.scatter(months[~other], at[~other], marker="|", s=80, linewidths=1.5, color=INK, zorder=4)
-        ax.scatter(months[other], at[other], marker="D", s=20, linewidths=0.9, facecolor="white",
+        ax.scatter(months[~other], at[~other], marker="|", s=80 * scale, linewidths=1.5, color=INK, zorder=4)
+        ax.scatter(months[other], at[other], marker="D", s=20 * scale, linewidths=0.9, facecolor="white",
                    edgecolor=INK, zorder=4)
     if response_months is not None:
         known = response_months.reindex(lanes["patient"]).dropna()
-        ax.scatter(known, place[known.index] + 0.22, marker="o", s=17, facecolor="white",
+        ax.scatter(known, place[known.index] + 0.22, marker="o", s=17 * scale, facecolor="white",
                    edgecolor=INK, linewidths=0.9, zorder=5)
     progressed = lanes["progression_months"].notna().to_numpy()
-    ax.scatter(lanes["progression_months"][progressed], y[progressed] - 0.34, marker="v", s=26,
+    ax.scatter(lanes["progression_months"][progressed], y[progressed] - 0.34, marker="v", s=26 * scale,
                color=INK, zorder=6)
     died = lanes["died"].to_numpy()
-    ax.scatter(lanes["end_months"][died], y[died], marker="x", s=30, color=INK, linewidths=1.7,
+    ax.scatter(lanes["end_months"][died], y[died], marker="x", s=30 * scale, color=INK, linewidths=1.7,
                zorder=7, clip_on=False)
-    ax.scatter(lanes["end_months"][~died] + 0.8, y[~died], marker=">", s=36, facecolor="white",
-               edgecolor=INK, zorder=7, clip_on=False)
+    just_after = ax.transData + ScaledTranslation(4 / 72, 0, ax.figure.dpi_scale_trans)
+    ax.scatter(lanes["end_months"][~died], y[~died], marker=">", s=36 * scale, facecolor="white",
+               edgecolor=INK, zorder=7, clip_on=False, transform=just_after)
 
 
-def _response_columns(ax, lanes, y, responses) -> None:
+def _response_columns(ax, lanes, y, responses, fontsize) -> None:
     """Categories as text right of the axis: words survive greyscale."""
     for i, (heading, category) in enumerate(responses.items()):
         x = 1.06 + 0.135 * i
@@ -172,7 +185,7 @@ def _response_columns(ax, lanes, y, responses) -> None:
                 fontweight="bold")
         for patient, height in zip(lanes["patient"], y, strict=True):
             ax.text(x, height, category.get(patient, "NE"), transform=transform, ha="center",
-                    va="center", fontsize=8.5)
+                    va="center", fontsize=fontsize)
 
 
 def _swimmer_legend(figure, with_sessions, with_response, with_progression) -> None:
@@ -222,14 +235,15 @@ def draw_burden(ax, allocated: pd.DataFrame, max_lesions: int, size_limit_mm: fl
     for i, group in enumerate(order):
         own = known[known["first_treatment"] == group]
         ax.scatter(own["n_liver_lesions"] + shift[own.index], own["largest_mm"], s=38, color=colours[group],
-                   marker=MARKERS[i % len(MARKERS)], edgecolor="white", linewidths=0.6,
-                   label=f"{group} (n = {len(own)})", zorder=3)
+                   marker=MARKERS[i % len(MARKERS)], linewidths=0.6, edgecolor="white" if len(known) <= 200 else "none",
+                   label=as_text(fill(f"{group} (n = {len(own)})", 60)), zorder=3)
     most = known["n_liver_lesions"].max() if len(known) else max_lesions
     ax.set(xlim=(0.4, max(most, max_lesions) + 0.6), ylim=(0, None))
     ax.set(xlabel="Liver lesions at baseline (number)", ylabel="Largest liver lesion (mm)")
     ax.xaxis.get_major_locator().set_params(integer=True)
     if order:
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=min(len(order), 3))
+        longest = max(len(str(group)) for group in order) + 10
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=max(1, min(3, 75 // longest)))
     return ax
 
 
@@ -258,17 +272,17 @@ def draw_completeness(matrix: pd.DataFrame, at_most: int):
         holes = np.argwhere(~matrix.T.to_numpy())
         ax.scatter(holes[:, 1], holes[:, 0], marker="x", s=14, color=INK, linewidths=1.0)
         step = max(1, int(np.ceil(n_patients / 12)))
-        ax.set_xticks(np.arange(0, n_patients, step), matrix.index[::step], fontsize=8)
+        ax.set_xticks(np.arange(0, n_patients, step), matrix.index[::step].map(as_text), fontsize=8)
         ax.set_xlabel("Patient (filled: known, cross: missing)")
         edge = n_patients - 0.3
     else:
         ax.barh(y, 100 * shares, color=KNOWN, height=0.7)
-        ax.set(xlim=(0, 100), xlabel=f"Patients with the item known (% of {n_patients:,})")
+        ax.set(xlim=(0, 100), ylim=(-0.6, n_items - 0.4), xlabel=f"Patients with the item known (% of {n_patients:,})")
         edge = 101
     for height, share, count in zip(y, shares, matrix.sum().to_numpy(), strict=True):
         ax.text(edge, height, f"{count:,}/{n_patients:,}", va="center", fontsize=8,
                 fontweight="normal" if share == 1 else "bold")
-    ax.set_yticks(y, matrix.columns, fontsize=8)
+    ax.set_yticks(y, matrix.columns.map(as_text), fontsize=8)
     ax.invert_yaxis()
     ax.tick_params(length=0)
     for side in ax.spines.values():
