@@ -63,7 +63,7 @@ def judge_claims(claims: pd.DataFrame, entries: dict[str, dict], literature: pd.
     entries : dict
         Recomputed quantities (`lib.verdicts.read_handed_on`).
     literature : DataFrame
-        From `lib.published.read_literature`.
+        From `lib.literature.read_literature`.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def quoted_studies(literature: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     literature : DataFrame
-        From `lib.published.read_literature`.
+        From `lib.literature.read_literature`.
 
     Returns
     -------

@@ -165,26 +165,6 @@ def read_ledger(path: str | Path | None = None) -> pd.DataFrame:
     return ledger
 
 
-def read_literature(path: str | Path | None = None) -> pd.DataFrame:
-    """Read the figures of other studies that the paper quotes.
-
-    Parameters
-    ----------
-    path : path, optional
-        A CSV with the columns of ``data/literature.csv`` (the default).
-
-    Returns
-    -------
-    DataFrame
-        One row per figure: numbers as float, ``paper_prints`` (what this paper says of it) and the rest as text.
-    """
-    path = Path(path) if path else DATA / "literature.csv"
-    literature = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for column in ("n", "value", "lower", "upper"):
-        literature[column] = pd.to_numeric(literature[column], errors="coerce")
-    return literature
-
-
 def read_results(folder: str | Path) -> dict[str, dict]:
     """Gather what the chapters recomputed.
 

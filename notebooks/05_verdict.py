@@ -30,7 +30,8 @@ from lib.cohort import read_cohort
 from lib.consistency import contradictions, findings_table
 from lib.figures.verdict import plot_verdicts
 from lib.narrative import Chapter, join, say
-from lib.published import judge, read_ledger, read_literature, summary
+from lib.literature import read_literature
+from lib.published import judge, read_ledger, summary
 from lib.verdicts import by_section, differing, read_handed_on, results_folder, whole_ledger
 
 study = read_cohort(cohort)

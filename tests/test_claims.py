@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from lib.claims import CLAIM_COLUMNS, RELATIONS, ClaimError, judge_claims, quoted_studies, read_claims
-from lib.published import read_literature
+from lib.literature import read_literature
 
 LITERATURE = pd.DataFrame({
     "study": ["A", "B", "C"], "topic": ["liver-directed", "liver-directed", "doxorubicin"], "subgroup": "all",
