@@ -77,6 +77,10 @@ class Interval:
     def __and__(self, other: Interval) -> Interval:
         return Interval(max(self.lower, other.lower), min(self.upper, other.upper))
 
+    def narrowed(self, by: float) -> Interval:
+        """The interval without so much at each end."""
+        return Interval(self.lower + by, self.upper - by)
+
     @property
     def empty(self) -> bool:
         return self.lower >= self.upper

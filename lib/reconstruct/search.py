@@ -23,14 +23,11 @@ from lib.published import read_ledger
 from lib.reconstruct import kernels
 from lib.reconstruct.constraints import (GroupComparison, Interval, SurvivalConstraints, misfits,
                                          survival_constraints)
-from lib.reconstruct.times import (CONF_FACTOR, MIN_GAP_MONTHS, Reading, TimesProgramme, liver_progression,
-                                   outer_clocks, reading_of, treatment_months)
+from lib.reconstruct.times import (CONF_FACTOR, LEAST_ROOM, MIN_GAP_MONTHS, Reading, TimesProgramme,
+                                   liver_progression, outer_clocks, reading_of, treatment_months)
 
 MOST_ORDERS = 5_000_000
 MOST_JOINT_READINGS = 20_000
-LEAST_ROOM = 0.05
-"""Share of every printed interval's half width that times must be able to keep free: what has less is a sliver
-that rounding to tenths of a day, or another program's 1.96, would spoil."""
 
 
 class SearchError(RuntimeError):
@@ -277,7 +274,7 @@ def complete_clocks(solution: Solution, constraints: SurvivalConstraints,
         None if some draw could not be mended into its printed row.
     """
     months = treatment_months(solution.programme, solution.readings, constraints.follow_up_median,
-                              solution.room / 2, rng)
+                              0.8 * solution.room, rng)
     if months is None:
         return None
     skeleton = pd.DataFrame({"os_treatment_months": months, "died": solution.order.died})

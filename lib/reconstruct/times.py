@@ -24,8 +24,11 @@ GRID_DAYS = 0.1
 MIN_GAP_MONTHS = 0.5 / DAYS_PER_MONTH  # half a day keeps the order when times go onto the grid
 CUT_DISTANCE_MONTHS = 0.06
 """A treatment gap keeps this distance from the cut between early and late."""
+LEAST_ROOM = 0.05
+"""Share of every printed interval's half width that times keep free: what has less is a sliver that another
+program's 1.96 would spoil."""
 ROOM = 0.2
-"""Share of an interval's half width to keep free at each end, against rounding to the grid."""
+"""The same before times are rounded, for a clock with room enough."""
 DRAWS_AVERAGED = 5
 
 
@@ -49,10 +52,11 @@ class Reading:
     width: float
 
     def holds(self, months: np.ndarray) -> bool:
-        """Whether times in this order give the printed row."""
+        """Whether times in this order give the printed row and keep `LEAST_ROOM`."""
         half = self.width * (months[self.below] - months[self.above])
-        median = months[self.median]
-        return median in self.row.median and median - half in self.row.lower and median + half in self.row.upper
+        median, row = months[self.median], self.row
+        return all(value in interval.narrowed(LEAST_ROOM * _half_width(interval))
+                   for value, interval in ((median, row.median), (median - half, row.lower), (median + half, row.upper)))
 
 
 def reading_of(row: MedianRow, events: np.ndarray, members: np.ndarray | None = None) -> Reading | None:
@@ -185,7 +189,7 @@ def treatment_months(programme: TimesProgramme, readings: Sequence[Reading], mid
         if any(months is None for months in nearest):
             return None
         months = on_grid(np.mean(nearest, axis=0))
-        if np.median(months) in middle and all(reading.holds(months) for reading in readings):
+        if np.median(months) in middle.narrowed(LEAST_ROOM * middle.half_width) and all(reading.holds(months) for reading in readings):
             return months
     return None
 
