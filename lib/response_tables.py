@@ -41,7 +41,7 @@ def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
     table = pd.DataFrame({"Patient": judged.group.index, "First treatment": judged.group.to_numpy()})
     for criterion, response in judged.response.items():
         landmark = judged.landmark(criterion)
-        table[f"{criterion} sum (mm)"] = [f"{number(a, 0)} to {number(b, 0)}" for a, b in
+        table[f"{criterion} sum (mm)"] = [f"{number(a, 0)} to {number(b, 0)}" if b == b else None for a, b in
                                           zip(landmark.baseline_sum_mm, landmark.sum_mm)]
         table[f"{criterion} change (%)"] = [signed(value) for value in landmark.change_percent]
         star = landmark.decided_by.eq("new lesion").map({True: "*", False: ""})

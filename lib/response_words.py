@@ -88,10 +88,14 @@ def why_discordant(judged: CohortResponse, differing: pd.DataFrame | None) -> st
     inside = only[~only.outside_liver]
     if only.empty:
         return "Nobody progressed by RECIST alone."
-    text = (f"{len(only)} {_patients(only)} progressed by RECIST but not by mRECIST. In {len(outside)} of them disease outside the "
-            f"liver had progressed ({named(outside.patient)}), which mRECIST as used here does not look at")
-    return text + (f"; in {len(inside)} it had not ({named(inside.patient)}): there the whole lesions grew, or new ones appeared, "
-                   "while the enhancing part did not grow enough." if len(inside) else ".")
+    parts = []
+    if len(outside):
+        parts.append(f"in {len(outside)} of them disease outside the liver had progressed ({named(outside.patient)}), which mRECIST as "
+                     "used here does not look at")
+    if len(inside):
+        parts.append(f"in {len(inside)} no disease outside the liver had progressed ({named(inside.patient)}); there the whole lesions grew, or new ones appeared, "
+                     "while the enhancing part did not grow enough")
+    return f"{len(only)} {_patients(only)} progressed by RECIST but not by mRECIST: {'; '.join(parts)}."
 
 
 def _patients(rows) -> str:

@@ -20,7 +20,7 @@ from lib.response.study import CohortResponse
 WIDTH_IN = 5.6
 """Narrower than the page: the labels then stay readable on a phone."""
 LARGEST_CHANGE = 100.0
-NODE_WIDTH, GAP = 0.10, 0.04
+NODE_WIDTH, GAP, THINNEST_LABELLED = 0.10, 0.04, 0.02
 RESPONSE_LINE, PROGRESSION_LINE = -30.0, 20.0
 
 
@@ -166,6 +166,8 @@ def _ribbon(ax, y_left: float, y_right: float, share: float, first: str, second:
     worse = "NE" not in (first, second) and CATEGORIES.index(second) > CATEGORIES.index(first)
     ax.add_patch(PathPatch(Path(points, codes), facecolor=to_rgba(CATEGORY_COLOURS.get(first, PALE), 0.35 if first == second else 0.7),
                            edgecolor=INK if worse else GREY, linewidth=1.6 if worse else 0.5, zorder=3 if worse else 2))
+    if share < THINNEST_LABELLED:
+        return
     ax.text(x1 - 0.03, y_right - share / 2, f"{count}", ha="right", va="center", fontsize=9, zorder=4,
             bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})
 
