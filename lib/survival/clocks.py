@@ -5,8 +5,9 @@ import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.survival.checks import SurvivalDataError, check_survival
+from lib.survival.compare import logrank
+from lib.survival.estimate import kaplan_meier, median_survival, number_at_risk
 from lib.survival.regression import CoxResult, cox
-from lib.survival.estimate import number_at_risk
 
 
 def landmark(patients, months, event, landmark_months):
@@ -165,3 +166,70 @@ def censor_at_switch(months, event, switch_months):
     months, event, _ = check_survival(months, event)
     switched = np.nan_to_num(switch_months, nan=np.inf) < months
     return np.where(switched, switch_months, months), event & ~switched
+
+
+def naive_landmark_time_dependent(patients, grouping, landmark_months, *, ties="breslow", conf_level=0.95):
+    """Three answers to one question about a status that becomes known after treatment.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        With `os_treatment_months` and `died`.
+    grouping : lib.survival.groups.Grouping
+        With `known_months`.
+    landmark_months : float
+
+    Returns
+    -------
+    dict
+        "from treatment" (the naive comparison), "from the landmark" and "time-dependent": each a dict with `n`, `n_events`,
+        `medians` (first and second level, months; empty for the last), `fit` (CoxResult, second level against first) and
+        `p_value` (log-rank, and Wald for the last).
+    """
+    known = patients[grouping.known].assign(
+        member=(grouping.labels[grouping.known] == list(grouping.levels)[1]).to_numpy(),
+        known_months=grouping.known_months[grouping.known])
+    later = landmark(known, "os_treatment_months", "died", landmark_months)
+    fit = time_dependent_cox(known, "os_treatment_months", "died", known.known_months, known.member, ties=ties,
+                             conf_level=conf_level)
+    return {"from treatment": _answer(known, ties, conf_level), "from the landmark": _answer(later, ties, conf_level),
+            "time-dependent": {"n": len(known), "n_events": int(known.died.sum()), "medians": [], "fit": fit,
+                               "p_value": fit.wald_p}}
+
+
+def _answer(rows, ties, conf_level):
+    months, died, member = rows.os_treatment_months.to_numpy(float), rows.died.to_numpy(bool), rows.member.to_numpy(bool)
+    if not len(rows):
+        return {"n": 0, "n_events": 0, "medians": [], "fit": None, "p_value": None}
+    medians = [median_survival(kaplan_meier(months[side], died[side])).value for side in (~member, member) if side.any()]
+    return {"n": len(rows), "n_events": int(died.sum()), "medians": medians, "p_value": logrank(months, died, member).p_value,
+            "fit": cox(months, died, member, ties=ties, conf_level=conf_level)}
+
+
+def naive_and_delayed(patients, clock, smallest_risk_set, *, ties="breslow", conf_level=0.95):
+    """Survival from an earlier time zero, naively and with delayed entry at first treatment.
+
+    Parameters
+    ----------
+    patients : pandas.DataFrame
+        With `os_treatment_months` and `died`.
+    clock : str
+        Survival from the earlier time zero, months.
+    smallest_risk_set : int
+        The delayed-entry curve starts where it has this many patients at risk.
+
+    Returns
+    -------
+    dict
+        `naive` and `delayed` (Curve; the latter None if the risk set never gets that large), `start_months` and `n` of the delayed
+        curve, and `dependence` (CoxResult of entry on survival).
+    """
+    entry = delayed_entry(patients, clock)
+    months, died = patients[clock].to_numpy(float), patients.died.to_numpy(bool)
+    start = first_reliable_month(months, entry, smallest_risk_set)
+    result = {"naive": kaplan_meier(months, died, conf_level=conf_level), "delayed": None, "start_months": start, "n": 0,
+              "dependence": entry_dependence(months, died, entry, ties=ties)}
+    if start is None:
+        return result
+    months, died, entry = conditional_on(months, died, entry, start)
+    return result | {"delayed": kaplan_meier(months, died, entry=entry, conf_level=conf_level), "n": len(months)}

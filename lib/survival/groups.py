@@ -8,6 +8,8 @@ import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.survival.checks import SurvivalDataError
+from lib.survival.competing import progression_free
+from lib.survival.estimate import kaplan_meier
 
 CLOCKS = {
     "os_diagnosis": ("os_diagnosis_months", "died", "Overall survival from diagnosis"),
@@ -15,6 +17,8 @@ CLOCKS = {
     "os_treatment": ("os_treatment_months", "died", "Overall survival from first treatment"),
     "liver_pfs": ("liver_pfs_months", "liver_progressed", "Liver progression-free survival from first treatment"),
 }
+SHORT_TITLES = {"os_diagnosis": "OS from diagnosis", "os_liver_metastasis": "OS from liver metastasis",
+                "os_treatment": "OS from first treatment", "liver_pfs": "Liver PFS"}
 ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp", "creatinine", "platelets", "sodium")
 
 
@@ -44,10 +48,47 @@ class Grouping:
         """Patients with a level, ndarray of bool."""
         return self.labels.notna().to_numpy()
 
+    def arrays(self, patients):
+        """Survival of the patients with a level: months, died, and membership of the second level.
+
+        Parameters
+        ----------
+        patients : pandas.DataFrame
+            With `os_treatment_months` and `died`, in the order of `labels`.
+
+        Returns
+        -------
+        tuple of ndarray, each of shape (n_known,)
+        """
+        known = patients[self.known]
+        member = (self.labels[self.known] == list(self.levels)[1]).to_numpy()
+        return known.os_treatment_months.to_numpy(float), known.died.to_numpy(bool), member
+
     def counts(self):
         """Patients of each level, in order."""
         found = Counter(self.labels.dropna())
         return {level: found.get(level, 0) for level in self.levels}
+
+
+def clock_curves(study, conf_level=0.95, liver_pfs_definition="liver"):
+    """Kaplan-Meier curve of each clock that the cohort has: quantity name -> Curve.
+
+    Parameters
+    ----------
+    study : lib.cohort.Cohort
+    conf_level : float
+    liver_pfs_definition : str
+        See `lib.survival.competing.progression_free`.
+    """
+    patients, curves = study.patients, {}
+    for name, (clock, event, _) in CLOCKS.items():
+        if study.lacking(f"patients.{clock}", f"patients.{event}"):
+            continue
+        months, happened = patients[clock], patients[event]
+        if name == "liver_pfs":
+            months, happened = progression_free(patients, liver_pfs_definition, progression_months(study))
+        curves[name] = kaplan_meier(months, happened, conf_level=conf_level)
+    return curves
 
 
 def treatment_gap(patients):
@@ -204,3 +245,20 @@ def lab_covariates(study, visit):
     wide = wide[[a for a in ANALYTES if a in wide] + [a for a in wide if a not in ANALYTES]].reset_index(drop=True)
     spread = wide.std(ddof=1)
     return (wide - wide.mean()) / spread.where(spread > 0, 1.0), spread
+
+
+def model_covariates(study, early_treatment_months=4.0):
+    """The covariates known at first treatment whose Cox models are checked: label -> (values, whether continuous)."""
+    patients, covariates = study.patients, {}
+    for name, grouping in groupings(study, early_treatment_months).items():
+        if grouping.known_months is None:
+            second = list(grouping.levels)[1]
+            covariates[f"{grouping.title}: {grouping.levels[second]}"] = (
+                np.where(grouping.known, (grouping.labels == second).to_numpy(float), np.nan), False)
+    if not study.lacking("patients.os_liver_metastasis_months"):
+        covariates["Treatment gap (months)"] = (treatment_gap(patients).to_numpy(float), True)
+    if not study.lacking("patients.age_years"):
+        covariates["Age (years)"] = (patients.age_years.to_numpy(float), True)
+    if not study.lacking("patients.n_liver_lesions"):
+        covariates["Liver lesions (number)"] = (patients.n_liver_lesions.to_numpy(float), True)
+    return covariates

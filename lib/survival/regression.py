@@ -343,11 +343,11 @@ def _screen_one(name, column, months, event, ties, conf_level):
 
 
 def contrast_of(column):
-    """What a hazard ratio of this column compares, and the column as numbers (None for more than two levels)."""
-    if column.dtype == bool or set(column.unique()) <= {True, False}:
+    """What a hazard ratio of this column compares ("" for a number), and its values (None for more than two levels)."""
+    if pd.api.types.is_bool_dtype(column) or all(isinstance(value, (bool, np.bool_)) for value in column):
         return "yes against no", column.astype(bool).astype(float).to_numpy()
     if pd.api.types.is_numeric_dtype(column):
-        return "per unit", column.astype(float).to_numpy()
+        return "", column.astype(float).to_numpy()
     levels = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
     levels = [level for level in levels if (column == level).any()]
     if len(levels) == 2:
