@@ -122,6 +122,8 @@ def _cost(option: Option, skeleton: pd.DataFrame) -> float:
         cost += 1.0  # the discordant patients are the ones extrahepatic progression has to explain
     if option.mrecist == "PD" and option.recist != "PD":
         cost += 2.0
+    if option.recist == "CR":
+        cost += 6.0 / skeleton.liver_pfs_months[option.patient]  # the one whose liver stays free longest
     if option.second_treatment and not skeleton.liver_progressed[option.patient]:
         cost += 1.0  # a second kind of treatment usually answers progression in the liver
     return cost
