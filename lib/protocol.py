@@ -295,4 +295,4 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
                      "holds": met == known if known else pd.NA})
     columns = ["quantity", "criterion", "unit", "n", "n_known", "n_met", "lowest", "highest",
                "departing", "holds"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=columns).astype({"holds": "boolean"})

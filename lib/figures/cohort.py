@@ -46,7 +46,7 @@ def draw_flow(top: Sequence[str], groups: Mapping[str, Sequence[str]], analysed:
     if len(boxes) > COLUMNS_AT_MOST:
         boxes = [["First treatment", *[f"{name}: {lines[0]}" for name, lines in groups.items()]]]
     letters = int((WIDTH_IN / len(boxes) - 0.3) / LETTER_IN)
-    middle = ["\n".join(as_text(fill(line, letters)) for line in lines) for lines in boxes]
+    middle = ["\n".join(fill(line, letters) for line in lines) for lines in boxes]
     rows = [*[[text] for text in top], middle, ["\n".join(analysed)]]
     heights = [max(text.count("\n") + 1 for text in row) * LINE_IN + 0.16 for row in rows]
     figure, ax = plt.subplots(figsize=(WIDTH_IN, sum(heights) + GAP_IN * (len(rows) - 1) + 0.12))
@@ -57,7 +57,7 @@ def draw_flow(top: Sequence[str], groups: Mapping[str, Sequence[str]], analysed:
         if above is not None:
             _connect(ax, above, _centres(len(row)), bottom - GAP_IN, bottom)
         for x, text in zip(_centres(len(row)), row, strict=True):
-            _box(ax, x, bottom, height, text, dashed=i == 0)
+            _box(ax, x, bottom, height, text, WIDTH_IN / len(row) - 0.12, dashed=i == 0)
         above = _centres(len(row))
         bottom += height + GAP_IN
     return figure
@@ -67,11 +67,11 @@ def _centres(count: int) -> np.ndarray:
     return (np.arange(count) + 0.5) * WIDTH_IN / max(count, 1)
 
 
-def _box(ax, x, top, height, text, dashed) -> None:
-    width = max(len(line) for line in text.split("\n")) * LETTER_IN + 0.2
+def _box(ax, x, top, height, text, widest, dashed) -> None:
+    width = min(max(len(line) for line in text.split("\n")) * LETTER_IN + 0.2, widest)
     ax.add_patch(Rectangle((x - width / 2, top), width, height, facecolor="white", edgecolor=INK,
                            linestyle="--" if dashed else "-", linewidth=0.9, zorder=2))
-    ax.text(x, top + height / 2, text, ha="center", va="center", linespacing=1.3, zorder=3)
+    ax.text(x, top + height / 2, as_text(text), ha="center", va="center", linespacing=1.3, zorder=3)
 
 
 def _connect(ax, sources, targets, start, end) -> None:
