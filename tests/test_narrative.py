@@ -282,6 +282,13 @@ def test_results_are_handed_on_in_one_move_without_paths_of_this_machine(shown, 
     assert document["quantities"] == {"os_treatment.median": {"value": 11.25}}
 
 
+def test_a_chapter_without_a_cohort_keeps_no_path_either(shown, out):
+    chapter = Chapter("05_verdict", None, cohort=str(out / "secret_folder"), conf_level=0.95)
+    chapter.hand_on()
+    document = json.loads((out / "results" / "05_verdict.json").read_text())
+    assert document["parameters"] == {"conf_level": 0.95} and document["cohort"] is None
+
+
 def test_a_failed_writing_leaves_the_old_results(shown, out):
     chapter = Chapter("04_survival", REFERENCE)
     chapter.hand_on()
