@@ -55,7 +55,7 @@ def logrank(months, event, group, *, weighting="log-rank", entry=None):
     group = check_groups(group, len(months))
     if weighting not in WEIGHTINGS:
         raise SurvivalDataError(f"weighting {weighting!r} is not one of {', '.join(WEIGHTINGS)}.")
-    reason = _why_not(event, group)
+    reason = _why_not(months, event, group, entry)
     if reason:
         return TestResult(weighting, None, max(len(set(group)) - 1, 0), None, reason)
     if entry is not None:
@@ -65,10 +65,7 @@ def logrank(months, event, group, *, weighting="log-rank", entry=None):
     from lifelines.statistics import multivariate_logrank_test
 
     codes = pd.factorize(group)[0]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        result = multivariate_logrank_test(months, codes, event, weightings=WEIGHTINGS[weighting])
-    if not np.isfinite(result.p_value):
-        return TestResult(weighting, None, len(set(group)) - 1, None, "the groups were never at risk together")
+    result = multivariate_logrank_test(months, codes, event, weightings=WEIGHTINGS[weighting])
     return TestResult(weighting, float(result.test_statistic), len(set(group)) - 1, float(result.p_value))
 
 
@@ -123,7 +120,7 @@ def permutation_logrank(months, event, group, *, n_resamples=10_000, seed=0):
     months, event, _ = check_survival(months, event)
     group = check_groups(group, len(months))
     labels = list(dict.fromkeys(group))
-    reason = _why_not(event, group)
+    reason = _why_not(months, event, group)
     if reason or len(labels) != 2:
         return PermutationResult(None, True, 0, reason=reason or f"{len(labels)} groups: the test is for two")
     members = group == labels[0]
@@ -353,10 +350,17 @@ def search_cut(values, months, event, cuts, *, n_resamples=2000, seed=0):
     return table, (hits + 1) / (n_resamples + 1)
 
 
-def _why_not(event, group):
+def _why_not(months, event, group, entry=None):
+    """Why there is nothing to test; an empty string where there is."""
     if len(set(group)) < 2:
         return "only one group has patients"
-    return "" if event.any() else "there are no events"
+    if not event.any():
+        return "there are no events"
+    for time in np.unique(months[event]):
+        at_risk = (months >= time) & (True if entry is None else entry < time)
+        if len(set(group[at_risk])) > 1 and (months[event] == time).sum() < at_risk.sum():
+            return ""
+    return "no event tells the groups apart: they were never at risk together"
 
 
 def _two_labels(group):
