@@ -13,6 +13,8 @@ from lib.response.criteria import NON_CR_NON_PD
 from lib.response.printed import SHOWN
 from lib.response.study import CohortResponse
 
+TEXT_COLUMNS = ("First treatment", "RECIST", "mRECIST", "RECIST progression by", "Outside the liver", "Worse by mRECIST",
+                "Not computed", "Second reader", "Rule", "Criterion")
 RATE_NAMES = {"ORR": "Objective response", "DCR": "Disease control"}
 _PERCENT_DIGITS = 1
 
@@ -52,18 +54,25 @@ def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
     return table.head(at_most).reset_index(drop=True)
 
 
+def text_left(table: pd.DataFrame) -> dict:
+    """Columns of words, to be aligned left; numbers stay right."""
+    words = [column for column in table.columns[1:] if column in TEXT_COLUMNS]
+    return {"left": words} if words else {}
+
+
 def patient_layout(listed: pd.DataFrame) -> dict:
     """Headings that span each criterion's three columns of `patient_table`."""
     spans = {criterion: [column for column in listed if column.startswith(f"{criterion} ")] for criterion in CRITERIA}
-    return {"spanners": {criterion: columns for criterion, columns in spans.items() if columns},
+    return text_left(listed) | {
+            "spanners": {criterion: columns for criterion, columns in spans.items() if columns},
             "labels": {column: column.removeprefix(f"{criterion} ").capitalize() for criterion, columns in spans.items()
-                       for column in columns}} if "Patient" in listed else {}
+                       for column in columns}} if "Patient" in listed else text_left(listed)
 
 
 def published_layout(categories: pd.DataFrame) -> dict:
     """Headings that set each printed column of `published_table` beside ours."""
     if "Category" not in categories:
-        return {}
+        return text_left(categories)
     layout = {"group": "Criterion", "stub": "Category"}
     printed = [column for column in categories if column.endswith(", printed")]
     if not printed:
@@ -75,7 +84,7 @@ def published_layout(categories: pd.DataFrame) -> dict:
 
 def rates_layout(rated: pd.DataFrame) -> dict:
     """Rows of `rates_table` grouped by rate and criterion."""
-    return {"group": "Rate", "stub": "Group"} if "Rate" in rated else {}
+    return {"group": "Rate", "stub": "Group"} if "Rate" in rated else text_left(rated)
 
 
 def signed(value: float) -> str:

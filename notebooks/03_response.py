@@ -94,8 +94,8 @@ chapter.table(
 # ## How much the sums changed
 #
 # A **waterfall** orders patients by the change of their sum. The dashed lines are the limits of response and of
-# progression; at a first follow-up the nadir is the baseline, so that both lines can be drawn in one picture. The label of
-# a bar is the category, which new lesions can make worse than the bar looks.
+# progression; at a first follow-up the nadir is the baseline, so that both lines can be drawn in one picture. The category
+# stands beside the patient's name; new lesions can make it worse than the bar looks.
 
 # %%
 chapter.figure(
@@ -123,8 +123,8 @@ say(words.reclassified(judged, both, conf_level))
 
 # %%
 crossed = tables.cross_table(both, judged.lacking)
-chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (columns), "
-              f"n = {judged.n_treated}, {when}.")
+chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (columns) "
+              f"at {when}, n = {judged.n_treated}.")
 
 # %% [markdown]
 # Which patients, and why? mRECIST leaves out disease beyond the liver. After ablation there is another reason: the zone
@@ -135,7 +135,7 @@ differing = None if judged.lacking else discordances(judged)
 shown = tables.not_computed(judged.lacking) if differing is None else tables.discordance_table(differing, patients_drawn)
 chapter.table(shown, "3.3", caption="Patients whose categories differ between the criteria: "
               f"{words.differing(judged, differing)}",
-              notes=["Outside the liver: RECIST 1.1 applied to extrahepatic lesions alone."])
+              notes=["Outside the liver: RECIST 1.1 applied to extrahepatic lesions alone."], **tables.text_left(shown))
 
 # %%
 say(words.why_discordant(judged, differing))
@@ -149,8 +149,8 @@ say(words.why_discordant(judged, differing))
 printed = printed_response(read_ledger())
 categories = tables.published_table(judged, printed if study.name == "reference" else None, response_denominator)
 chapter.table(
-    categories, "3.4", caption="Imaging response by criterion and first treatment: n/N (%), N = "
-    f"{response_denominator} patients; {when}.",
+    categories, "3.4", caption=f"Imaging response at {when} by criterion and first treatment: n/N (%), N = "
+    f"{response_denominator} patients.",
     notes=["Printed: count and percentage as in Table 3 of the paper."] if study.name == "reference" else [],
     **tables.published_layout(categories))
 
@@ -208,7 +208,8 @@ chapter.table(rated, "3.6", caption=f"Objective response and disease control wit
 # %%
 observed = {name: tuple(int(table[table.rate.eq("ORR") & table.group.eq("total")][part].iloc[0]) for part in ("count", "n"))
             for name, table in rates.items()}
-chapter.table(tables.other_studies(read_literature(), observed, conf_level), "3.7",
+studies = tables.other_studies(read_literature(), observed, conf_level)
+chapter.table(studies, "3.7", **tables.text_left(studies),
               caption=f"Objective response in studies the paper compares itself with, {100 * conf_level:g}% intervals (%).",
               notes=["Quoted: the percentage that the paper prints for the study, where it prints one."])
 
@@ -235,7 +236,8 @@ chapter.figure(
 say(words.readings(spreads, first, conf_level))
 
 # %%
-chapter.table(tables.reader_table(spreads, first, conf_level, no_spreads), "3.8",
+reread = tables.reader_table(spreads, first, conf_level, no_spreads)
+chapter.table(reread, "3.8", **tables.text_left(reread),
               caption=f"Objective response rate of second readings, {reader_draws} draws, seed {reader_seed}.")
 
 # %% [markdown]
@@ -248,14 +250,15 @@ chapter.table(tables.reader_table(spreads, first, conf_level, no_spreads), "3.8"
 # %%
 best = best_by_rule(judged, minimum_stable_days)
 rule = CONFIRMED if confirm_response else UNCONFIRMED
-for name, rules in best.items():
+for name, by_rule in best.items():
     for rate, members in RATES.items():
-        chapter.record(f"{name.lower()}.best.{rate.lower()}.count", int(rules[rule].isin(members).sum()))
+        chapter.record(f"{name.lower()}.best.{rate.lower()}.count", int(by_rule[rule].isin(members).sum()))
 say(words.course(judged, best, rule))
 
 # %%
 undated = judged.lacking or {"both": "a follow-up visit has no day"}
-chapter.table(tables.course_table(best, undated), "3.9", caption="Category at the landmark visit and best overall "
+rules = tables.course_table(best, undated)
+chapter.table(rules, "3.9", **tables.text_left(rules), caption="Category at the landmark visit and best overall "
               f"response, n = {judged.n_treated} treated; stable disease from day {minimum_stable_days} on.")
 
 # %% [markdown]

@@ -280,8 +280,8 @@ def test_waterfall_has_a_bar_a_patient_in_order_with_category_and_star(four):
     recist = figure.axes[0]
     heights = [bar.get_height() for bar in recist.patches]
     assert heights == sorted(heights, reverse=True) and heights[-1] == pytest.approx(-40)
-    texts = {text.get_text() for text in recist.texts}
-    assert {"PD*", "SD", "PR", "+20", "−30"} <= texts
+    assert [label.get_text() for label in recist.get_xticklabels()] == ["A2  PD*", "B1  SD", "A1  PR"]
+    assert {text.get_text() for text in recist.texts} == {"+20", "−30"}
 
 
 def test_waterfall_of_many_is_a_curve_a_treatment(four):

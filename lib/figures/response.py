@@ -65,7 +65,7 @@ def draw_waterfall(judged: CohortResponse, drawn: int):
         ax.axhline(0, color=INK, linewidth=0.8)
         ax.set_title(f"{criterion}: {len(measured)} of {len(table)} patients measured")
         ax.set_ylabel("Change in sum (%)")
-        ax.set_ylim(-108, LARGEST_CHANGE + 14)
+        ax.set_ylim(-108, LARGEST_CHANGE + 20)
     figure.legend(handles=_group_handles(judged.groups, star=len(judged.group) <= drawn), loc="outside lower center", ncols=2)
     return figure
 
@@ -77,12 +77,11 @@ def _bars(ax, measured: pd.DataFrame, groups: list[str]) -> None:
     heights = heights.mask(heights.abs() < 0.8, 0.8)
     ax.bar(range(len(measured)), heights, color=[colours[each] for each in measured.group], edgecolor="white",
            linewidth=0.6, hatch=[hatches[each] for each in measured.group], width=0.86, zorder=2)
-    for x, (row, height) in enumerate(zip(measured.itertuples(), heights)):
-        text = row.response + ("*" if row.decided_by == "new lesion" else "")
-        cut = f" {row.change_percent:+.0f}%" if row.change_percent > LARGEST_CHANGE else ""
-        ax.text(x, max(height, 0) + 4, text + cut, ha="center", va="bottom", rotation=90, fontsize=8, zorder=4,
-                bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none"})
-    ax.set_xticks(range(len(measured)), measured.index, rotation=90, fontsize=8)
+    for x, change in enumerate(measured.change_percent):
+        if change > LARGEST_CHANGE:
+            ax.text(x, LARGEST_CHANGE + 3, f"+{change:.0f}", ha="center", va="bottom", rotation=90, fontsize=8)
+    labels = [f"{row.Index}  {row.response}{'*' if row.decided_by == 'new lesion' else ''}" for row in measured.itertuples()]
+    ax.set_xticks(range(len(measured)), labels, rotation=90, fontsize=8)
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.7, max(len(measured), 3) - 0.3)
 
@@ -107,7 +106,7 @@ def _group_handles(groups: list[str], star: bool) -> list:
                 for i, group in enumerate(groups)]
     handles = [Patch(facecolor=colours[group], edgecolor="white", hatch=hatch, label=group)
                for group, hatch in zip(groups, HATCHES * len(groups))]
-    return [*handles, Line2D([], [], linestyle="none", label="* new lesion alone decides")]
+    return [*handles, Line2D([], [], linestyle="none", label="* PD by a new lesion alone")]
 
 
 # -- from RECIST to mRECIST ----------------------------------------------------------------------------

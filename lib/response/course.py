@@ -89,19 +89,20 @@ def is_responder(response: pd.Series) -> pd.Series:
     return response.isin(RESPONSES).astype("boolean").mask(response.eq("NE")).rename("responder")
 
 
-def extrahepatic_progression(lesions: pd.DataFrame, patients=None, visit: str = LANDMARK_VISIT) -> pd.Series:
+def extrahepatic_progression(lesions: pd.DataFrame, patients=None, visit: str = LANDMARK_VISIT,
+                             targets: str = "recorded") -> pd.Series:
     """Whether disease outside the liver, judged alone by RECIST 1.1, had progressed at a visit.
 
     Parameters
     ----------
-    lesions, patients, visit
+    lesions, patients, visit, targets
         As in `month_3_response`.
 
     Returns
     -------
     Series of bool, indexed by patient
     """
-    return month_3_response(lesions, OUTSIDE_LIVER, patients, visit).eq("PD").rename("extrahepatic_progression")
+    return month_3_response(lesions, OUTSIDE_LIVER, patients, visit, targets).eq("PD").rename("extrahepatic_progression")
 
 
 def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: bool = False,

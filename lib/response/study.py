@@ -96,7 +96,7 @@ def judge_cohort(study: Cohort, visit: str = LANDMARK_VISIT, targets: str = "rec
     return CohortResponse(
         group=group, groups=groups_present(group), assessments=judged, lacking=lacking, visit=visit,
         response={name: visit_response(table, group.index, visit) for name, table in judged.items()},
-        extrahepatic=extrahepatic_progression(study.lesions, group.index, visit) if judged else None)
+        extrahepatic=extrahepatic_progression(study.lesions, group.index, visit, targets) if judged else None)
 
 
 def quantities(judged: CohortResponse, conf_level: float = 0.95, denominator: str = "treated") -> dict[str, tuple]:
