@@ -199,7 +199,8 @@ def checks_table(summary: pd.DataFrame, protocol: Protocol, of: str) -> pd.DataF
 
 def _few(patients: Sequence[str]) -> str:
     more = [f"{len(patients) - NAMED_AT_MOST:,} more"] if len(patients) > NAMED_AT_MOST else []
-    return join([*patients[:NAMED_AT_MOST], *more])
+    listed = [*patients[:NAMED_AT_MOST], *more]
+    return "; ".join(listed) if any("," in patient for patient in patients) else join(listed)
 
 
 def observed(row: dict) -> str:

@@ -282,7 +282,7 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per criterion: ``quantity, criterion, unit, n, n_known, n_met, lowest, highest,
-        departing`` (tuple of patients) and ``holds`` (True, False, or missing where nothing is known).
+        departing`` (a tuple of "P03" or "P03, session 2") and ``holds`` (True, False, or missing where nothing is known).
     """
     rows = []
     for (quantity, criterion, unit), own in checks.groupby(["quantity", "criterion", "unit"], sort=False):
@@ -291,8 +291,14 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
         values = own["value"].astype(float)
         rows.append({"quantity": quantity, "criterion": criterion, "unit": unit, "n": len(own),
                      "n_known": known, "n_met": met, "lowest": values.min(), "highest": values.max(),
-                     "departing": tuple(own.loc[(~meets).fillna(False), "patient"].unique()),
+                     "departing": tuple(_who(own[(~meets).fillna(False)])),
                      "holds": met == known if known else pd.NA})
     columns = ["quantity", "criterion", "unit", "n", "n_known", "n_met", "lowest", "highest",
                "departing", "holds"]
     return pd.DataFrame(rows, columns=columns).astype({"holds": "boolean"})
+
+
+def _who(rows: pd.DataFrame) -> list[str]:
+    """Patients, with the session where the check was of one."""
+    return [f"{patient}" if pd.isna(session) else f"{patient}, session {session}"
+            for patient, session in rows[["patient", "session"]].drop_duplicates().itertuples(index=False)]

@@ -156,8 +156,9 @@ if absent:
 # ### How large is a difference that chance alone would make?
 #
 # Between two groups of the same patients the SMD scatters around zero with a standard error of about
-# `sqrt(1/n_a + 1/n_b)` (Hedges and Olkin). With groups as small as these, the usual threshold is far below
-# what chance gives, so an SMD here is a warning and not a proof.
+# `sqrt(1/n_a + 1/n_b)` (Hedges and Olkin), and for a variable with several categories it scatters more. With groups as
+# small as these, the usual threshold is far below what chance gives: an SMD here is a warning and not a proof. And who
+# looks at many characteristics and pairs will find some beyond twice that error, whoever the patients are.
 
 # %%
 balance = [(variable, *baseline.largest_difference(variable, first_treatment))
@@ -172,9 +173,12 @@ if len(treatments) < 2:
     say("One first treatment only: there is nothing to balance.")
 else:
     by_chance = baseline.difference_by_chance(sizes[treatments[0]], sizes[treatments[1]])
+    n_pairs = len(treatments) * (len(treatments) - 1) // 2
     say(f"Between {plain(treatments[0])} ({sizes[treatments[0]]}) and {plain(treatments[1])} ({sizes[treatments[1]]}) chance "
         f"alone gives an SMD of about {number(by_chance, 2)}. Of {len(balance)} characteristics {over_usual} exceed 0.1 for "
-        f"some pair; {len(beyond)} exceed even twice what chance gives that pair: {join(beyond)}.")
+        f"some pair; {len(beyond)} exceed even twice what chance gives that pair ({join(beyond)}), where up to "
+        f"{number(0.05 * n_pairs * len(balance), 0)} would by chance alone.")
+    chapter.record({f"balance.{variable.name}.largest_smd": value for variable, value, a, b in balance if a and not variable.levels})
 
 # %% [markdown]
 # ## One line per patient
@@ -294,8 +298,9 @@ for quantity, limit in limits.items():
 # %%
 if study.treatments is None:
     say("No treatments table: the technique is not checked.")
+elif (session_summary := summarise_checks(session_checks(study, protocol))).empty:
+    say("No session is of a treatment that the protocol describes: the technique is not checked.")
 else:
-    session_summary = summarise_checks(session_checks(study, protocol))
     cohort_tables.record_checks(chapter, session_summary, protocol, "checks")
     chapter.table(
         cohort_tables.checks_table(session_summary, protocol, "sessions"), "1.4", left=["Limit", "Departing"],
