@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib import toxicity
 from lib.liver_scores import PairedChange
-from lib.narrative import interval, join, number, p_value, percent
+from lib.narrative import interval, join, number, p_value, percent, plain
 from lib.proportions import proportion
 from lib.toxicity_tables import ANALYTE_NAMES, NAMED_AT_MOST, limits
 
@@ -40,7 +40,7 @@ def worst_grade_sentence(worst: pd.DataFrame, worst_new: pd.Series) -> str:
     if not n:
         return "Worst grades are not computed: no patient is graded at this visit."
     severe = worst.loc[(grade >= 3).fillna(False), "worst_terms"]
-    causes = "; ".join(f"{patient} ({terms.lower()})" for patient, terms in severe.head(NAMED_AT_MOST).items())
+    causes = "; ".join(f"{plain(patient)} ({terms.lower()})" for patient, terms in severe.head(NAMED_AT_MOST).items())
     more = f"; and {len(severe) - NAMED_AT_MOST} more" if len(severe) > NAMED_AT_MOST else ""
     return (f"Worst grade was 1 or 2 in **{percent(int(grade.between(1, 2).sum()), n)}**, 3 in **{percent(int((grade == 3).sum()), n)}** and 4 in "
             f"{percent(int((grade == 4).sum()), n)} of the patients graded. Counting only what is new or worse than at baseline, "

@@ -27,6 +27,7 @@ ctcae_version = 5               # 4.03, 5 or 6; the paper used 5
 baseline_rule = "as printed"    # or "multiples of ULN": ignore an abnormal baseline
 toxicity_visit = "month_3"      # the visit at which laboratory toxicity is judged
 toxicity_window_months = 3.0    # clinical events count from first treatment to here
+patients_drawn = 60             # most patients drawn one by one; larger cohorts are thinned evenly
 
 # %%
 from matplotlib.figure import Figure
@@ -36,16 +37,18 @@ from lib import toxicity_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import toxicity as draw
 from lib.liver_scores import SCORES, before_and_after, liver_scores, meld_change, paired_change
-from lib.narrative import Chapter, percent, say
+from lib.narrative import Chapter, percent, plain, say
 from lib.published import read_ledger
 from lib.toxicity import (PAPER_ANALYTES, ctcae_edition, events_by_term, events_in_window, grade_labs, labs_of,
                           liver_injury, worst_event_grades, worst_grades)
 
 study = read_cohort(cohort)
 chapter = Chapter("02_toxicity", study, cohort=cohort, conf_level=conf_level, ctcae_version=ctcae_version,
-                  baseline_rule=baseline_rule, toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months)
+                  baseline_rule=baseline_rule, toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months,
+                  patients_drawn=patients_drawn)
 patients, labs, n_treated = study.patients, labs_of(study), study.n_patients
-edition, visit = f"CTCAE version {ctcae_edition(ctcae_version)}", toxicity_visit.replace("_", " ")
+edition, visit = f"CTCAE version {ctcae_edition(ctcae_version)}", plain(toxicity_visit.replace("_", " "))
+thinned = f" An even choice of {patients_drawn} patients is drawn." if n_treated > patients_drawn else ""
 interval_note = f"CI: {100 * conf_level:g}% Clopper-Pearson interval, in percent."
 
 # %% [markdown]
@@ -76,13 +79,13 @@ worst_new = worst_grades(grades, patients["patient"], toxicity_visit, only_new=T
 n_graded = int(worst["worst_grade"].notna().sum())
 n_complete = int((worst["n_graded"] == len(PAPER_ANALYTES)).sum())
 if n_graded == 0:
-    say(f"**No laboratory value can be graded at the visit `{toxicity_visit}`:** the cohort holds none with its normal "
+    say(f"**No laboratory value can be graded at {visit}:** the cohort holds none with its normal "
         "limits. Laboratory toxicity is not computed, and the denominators below are empty.")
 
 # %%
-chapter.figure(draw.plot_before_after(grades, {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}, toxicity_visit), "2.1",
+chapter.figure(draw.plot_before_after(grades, {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}, toxicity_visit, patients_drawn), "2.1",
                caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over the normal "
-                       "range (band). Dark lines: a grade that is new or worse than at baseline.",
+                       f"range (band). Dark lines: a grade that is new or worse than at baseline.{thinned}",
                alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {text.most_changed(grades, toxicity_visit)}")
 
 # %%
@@ -175,11 +178,13 @@ if recorded:
 
 # %%
 if recorded:
-    by_term = events_by_term(events, patients)
+    every_term = events_by_term(events, patients)
+    by_term = every_term.head(draw.TERMS_DRAWN)
+    cut = f"; the {len(by_term)} most frequent of {len(every_term)} terms" if len(every_term) > len(by_term) else ""
     ax = Figure(figsize=(draw.WIDTH_IN, 1.2 + 0.32 * max(len(by_term), 2)), layout="constrained").subplots()
-    leading = "; ".join(f"{term} {percent(int(row['any']), n_treated)}" for term, row in by_term.head(3).iterrows()) or "none"
+    leading = "; ".join(f"{plain(term)} {percent(int(row['any']), n_treated)}" for term, row in by_term.head(3).iterrows()) or "none"
     chapter.figure(draw.plot_events(ax, by_term, n_treated), "2.3",
-                   caption=f"Patients with each clinical adverse event {window}, by worst CTCAE grade, N = {n_treated}.",
+                   caption=f"Patients with each clinical adverse event {window}, by worst CTCAE grade, N = {n_treated}{cut}.",
                    alt=f"Stacked bars of patients per adverse event, by worst grade. Most frequent: {leading}.")
 
 # %%
@@ -241,9 +246,9 @@ chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), 
                      "approximation corrected for ties. MELD scores are whole numbers, as UNOS applied them."])
 
 # %%
-chapter.figure(draw.plot_scores(pairs, toxicity_visit), "2.4",
+chapter.figure(draw.plot_scores(pairs, toxicity_visit, patients_drawn), "2.4",
                caption=f"Liver scores at baseline and {visit}, a line per patient (n = {change['MELD'].n}/{n_treated}). Dark lines rose; bars are "
-                       "means; patients with equal whole scores are drawn side by side. Higher is worse.",
+                       f"means; patients with equal whole scores are drawn side by side. Higher is worse.{thinned}",
                alt="Liver scores before and after. " + " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell."
                                                                 for name, each in change.items()))
 

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from lib.baseline import groups_present
+from lib.figures.cohort import as_text
 from lib.figures.style import GREY, INK, MARKERS, colour_for
 from lib.toxicity import HYPERBILIRUBINAEMIA, HYS_LAW, TEMPLES_COROLLARY
 from lib.units import REFERENCE_UNITS
@@ -16,13 +17,13 @@ WIDTH_IN = 5.2  # narrower than a page: 9 pt stays 9 px on a telephone
 LOGARITHMIC = ("bilirubin", "alt", "ast", "alp", "creatinine")
 SHOWN_UNITS = REFERENCE_UNITS | {"platelets": "10³/µL"}
 NORMAL_BAND = "#E3ECF4"
+TERMS_DRAWN = 20
 WORSE, OTHERS = "#B2430C", "#A6A6A6"  # dark orange and pale grey: far apart in lightness too
 # light to dark with the grade: the order survives greyscale
 GRADE_COLOURS = {1: "#DCE6EF", 2: "#8FB3D1", 3: "#B2430C", 4: "#6E1F00", 5: "#222222"}
-MOST_LINES = 60
 
 
-def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str):
+def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str, at_most: int = 60):
     """Each analyte at baseline and at a later visit, a line per patient, over the normal range.
 
     Parameters
@@ -33,25 +34,26 @@ def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str
         Analyte -> name shown.
     visit : str
         The later visit.
+    at_most : int
+        Most lines of a panel; of more patients an even choice is drawn.
 
     Returns
     -------
     matplotlib Figure
-        Two panels a row; dark lines are patients with a new or worsened grade. Of more than 60 patients
-        in a panel an even choice is drawn.
+        Two panels a row; dark lines are patients with a new or worsened grade.
     """
     n_rows = -(-len(analytes) // 2)
     figure = Figure(figsize=(WIDTH_IN, 2.1 * n_rows + 0.3), layout="constrained")
     axes = figure.subplots(n_rows, 2, squeeze=False).ravel()
     for ax, (analyte, name) in zip(axes, analytes.items()):
-        _panel(ax, grades[grades["analyte"] == analyte].drop_duplicates(["patient", "visit"]), analyte, visit)
+        _panel(ax, grades[grades["analyte"] == analyte].drop_duplicates(["patient", "visit"]), analyte, visit, at_most)
         ax.set_title(name)
     for ax in axes[len(analytes):]:
         ax.set_axis_off()
     return figure
 
 
-def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str) -> None:
+def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> None:
     values = rows.pivot(index="patient", columns="visit", values="value").reindex(columns=["baseline", visit])
     worse = rows[rows["visit"] == visit].set_index("patient")["new_or_worsened"].reindex(values.index).fillna(False).astype(bool)
     values = values.dropna(how="all")
@@ -59,7 +61,8 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str) -> None:
     if limits.notna().any():
         ax.axhspan(limits.fillna({"lower_normal": 1e-9, "upper_normal": 1e9})["lower_normal"],
                    limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
-    for patient in _evenly(values.index[~worse[values.index]]).append(_evenly(values.index[worse[values.index]])):
+    drawn = _evenly(values, at_most).index
+    for patient in sorted(drawn, key=lambda name: worse[name]):
         marked = worse[patient]
         ax.plot([0, 1], values.loc[patient], marker="o", ms=3.4 if marked else 2.6, lw=1.3 if marked else 0.8,
                 color=WORSE if marked else OTHERS, zorder=3 if marked else 2)
@@ -72,7 +75,7 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str) -> None:
     if values.empty:
         ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
     ax.set_xlim(-0.15, 1.15)
-    ax.set_xticks([0, 1], ["baseline", visit.replace("_", " ")])
+    ax.set_xticks([0, 1], ["baseline", as_text(visit.replace("_", " "))])
     ax.set_ylabel(SHOWN_UNITS.get(analyte, ""))
 
 
@@ -88,10 +91,11 @@ def _log_scale(axis, ax, values: np.ndarray) -> None:
     (ax.set_ylim if axis is ax.yaxis else ax.set_xlim)(low / 1.3, high * 1.3)
 
 
-def _evenly(patients: pd.Index) -> pd.Index:
-    if len(patients) <= MOST_LINES:
+def _evenly(patients: pd.DataFrame, at_most: int) -> pd.DataFrame:
+    """All patients, or an evenly spaced choice of them."""
+    if len(patients) <= at_most:
         return patients
-    return patients[np.linspace(0, len(patients) - 1, MOST_LINES).round().astype(int)]
+    return patients.iloc[np.linspace(0, len(patients) - 1, at_most).round().astype(int)]
 
 
 def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
@@ -115,7 +119,7 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     for number, group in enumerate(groups):
         own = seen[seen.index.isin(treatments.index[treatments == group])]
         ax.scatter(own["alt"], own["bilirubin"], s=34, marker=MARKERS[number % len(MARKERS)], color=colours[group],
-                   edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= MOST_LINES else 0.5, label=f"{group} (n = {len(own)})", zorder=3)
+                   edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= 100 else 0.5, label=f"{as_text(group)} (n = {len(own)})", zorder=3)
     edges = seen[["alt", "bilirubin"]].to_numpy()
     low, high = (min(0.2, edges.min() / 1.4), max(10.0, edges.max() * 1.6)) if len(seen) else (0.2, 10.0)
     for axis in (ax.xaxis, ax.yaxis):
@@ -157,18 +161,18 @@ def plot_events(ax, table: pd.DataFrame, n_patients: int):
         bars = ax.barh(range(len(terms)), width, left=left, color=GRADE_COLOURS[grade], edgecolor=INK, linewidth=0.6, height=0.72, label=f"grade {grade}")
         ax.bar_label(bars, [f"{count:g}" if count >= 0.03 * n_patients else "" for count in width], label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
         left += width
-    ax.set_yticks(range(len(terms)), terms)
+    ax.set_yticks(range(len(terms)), [as_text(term) for term in terms])
     ax.set_xlim(0, max(n_patients, 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     ax.set_xlabel(f"patients, of {n_patients}")
     if left.any():
-        ax.legend(loc="lower right", title="worst grade", title_fontsize=8.5)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, handlelength=1.4, handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2)
     else:
         ax.text(0.5, 0.5, "no events", ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax
 
 
-def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
+def plot_scores(pairs: dict[str, pd.DataFrame], visit: str, at_most: int = 60):
     """Liver scores before and after, a line per patient, with the means.
 
     Parameters
@@ -176,6 +180,8 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
     pairs : dict
         Score's name -> DataFrame indexed by patient with ``baseline`` and `visit`.
     visit : str
+    at_most : int
+        Most lines of a panel; of more patients an even choice is drawn. The means are of all.
 
     Returns
     -------
@@ -189,8 +195,9 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
     for ax, (name, pair) in zip(axes, pairs.items()):
         pair = pair[["baseline", visit]].astype(float).dropna()
         rose = pair[visit] > pair["baseline"]
-        drawn = _apart(pair) if name != "ALBI" else pair
-        for patient in _evenly(pair.index[~rose]).append(_evenly(pair.index[rose])):
+        drawn = _evenly(pair, at_most)
+        drawn = _apart(drawn) if name != "ALBI" else drawn
+        for patient in drawn.index:
             ax.plot([0, 1], drawn.loc[patient], marker="o", ms=3, lw=1.2 if rose[patient] else 0.9,
                     color=WORSE if rose[patient] else OTHERS, zorder=3 if rose[patient] else 2)
         for x, column in enumerate(["baseline", visit]):
@@ -200,7 +207,7 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str):
             ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
         ax.set_title(name)
         ax.set_xlim(-0.2, 1.2)
-        ax.set_xticks([0, 1], ["baseline", visit.replace("_", " ")])
+        ax.set_xticks([0, 1], ["baseline", as_text(visit.replace("_", " "))])
         ax.yaxis.set_major_locator(MaxNLocator(5, integer=name != "ALBI"))
         ax.set_ylabel("score")
     for ax in axes[len(pairs):]:
