@@ -11,6 +11,7 @@ from lib.response import CRITERIA, Agreement, worse_by
 from lib.response.study import CohortResponse, progressed_outside
 
 NAMED_AT_MOST = 12
+TARGETS_IN_WORDS = {"recorded": "the targets that the reader marked", "largest": "the largest measurable lesions as targets"}
 NO_READINGS = "no criterion has evaluable patients in more than one category"
 
 
@@ -156,15 +157,15 @@ def readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float
     return f"{'; '.join(parts)}." if parts else f"Not computed: {NO_READINGS}."
 
 
-def targets_matter(judged: CohortResponse, other: CohortResponse) -> str:
-    """Whether the other way of choosing targets changes categories."""
+def targets_matter(judged: CohortResponse, other: CohortResponse, other_choice: str) -> str:
+    """How many categories the other way of choosing targets would change."""
     parts = []
     for criterion in CRITERIA:
         if criterion in judged.response:
             changed = judged.response[criterion].ne(other.response[criterion])
             who = f" ({named(changed.index[changed])})" if changed.any() else ""
             parts.append(f"{int(changed.sum())} of {judged.n_treated} by {criterion}{who}")
-    return f"Categories that change with the choice of targets: {join(parts)}." if parts else lacking(judged)
+    return f"With {TARGETS_IN_WORDS[other_choice]} instead, the category changes in {join(parts)}." if parts else lacking(judged)
 
 
 def course(judged: CohortResponse, best: Mapping, rule: str) -> str:

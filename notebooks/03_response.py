@@ -86,7 +86,7 @@ say(words.population(judged))
 listed = tables.patient_table(judged, patients_drawn)
 chapter.table(
     listed, "3.1", caption=f"Sums of diameters at baseline and at {when}, their change, and the category "
-    f"by each criterion. {words.listed(judged, listed)}; sums in mm.",
+    f"by each criterion, from {words.TARGETS_IN_WORDS[target_lesions]}. {words.listed(judged, listed)}; sums in mm.",
     notes=["\\* New lesions alone decide the progression. The two sums differ in what they measure (whole lesions "
            "anywhere, enhancing parts in the liver) and in which lesions they include."], **tables.patient_layout(listed))
 
@@ -216,9 +216,10 @@ chapter.table(studies, "3.7", **tables.text_left(studies),
 # %% [markdown]
 # ## What a second reader would do
 #
-# Two radiologists reading the same scans disagree. In the cited study two readers of the same CT scans agreed with a
-# kappa of `0.53`, interval `0.33` to `0.72`, and reported response rates of `33%` and `21%`. The cited patients had other
-# tumours and drugs, and mRECIST was not read: **to use its kappa here, for both criteria, is an assumption.**
+# Two radiologists reading the same scans disagree. In the study of Suzuki and colleagues (Acta Oncologica) two readers of
+# the same CT scans agreed with a kappa of `0.53`, interval `0.33` to `0.72`, and reported response rates of `33%` and
+# `21%`. Their patients had other tumours and drugs, and mRECIST was not read: **to use their kappa here, for both
+# criteria, is an assumption.**
 #
 # The kappa fixes how often readers disagree but not in what. Two models bracket it. In the first, a disagreeing reader
 # draws any category as often as it occurs, which is the model behind kappa. In the second, overall agreement is the
@@ -279,8 +280,8 @@ else:
 # largest first.
 
 # %%
-other = judge_cohort(study, response_visit, "largest" if target_lesions == "recorded" else "recorded")
-say(words.targets_matter(judged, other))
+other_choice = "largest" if target_lesions == "recorded" else "recorded"
+say(words.targets_matter(judged, judge_cohort(study, response_visit, other_choice), other_choice))
 
 # %% [markdown]
 # ## Against the paper

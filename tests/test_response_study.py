@@ -14,7 +14,7 @@ from lib.figures import response as figures
 from lib.figures.style import use_style
 from lib.literature import LiteratureError, read_literature
 from lib.published import judge, read_ledger
-from lib.response import ResponseError, agreement, response_rates
+from lib.response import agreement, response_rates
 from lib.response.printed import column_denominators, printed_response, progression_bounds
 from lib.response.study import (
     CONFIRMED,
@@ -138,9 +138,10 @@ def test_best_response_by_rule_shows_what_confirmation_takes_away(four):
     assert best_by_rule(four, minimum_stable_days=91)["RECIST"][UNCONFIRMED]["B1"] == "NE"
 
 
-def test_unknown_landmark_visit_is_refused():
-    with pytest.raises(ResponseError, match="no follow-up visit is named 'week_6'"):
-        judge_cohort(cohort(), visit="week_6")
+def test_misspelt_landmark_visit_is_said_and_gives_no_rate():
+    judged = judge_cohort(cohort(), visit="week_6")
+    assert judged.lacking["RECIST"] == "no follow-up visit is named 'week_6'; there are month_3"
+    assert judged.response == {} and quantities(judged)["recist.total.orr.count"][0] is None
 
 
 # -- the paper's own table -------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ def everything(judged, drawn=40):
         "words": [words.population(judged), words.change(judged), words.listed(judged, listed), words.differing(judged, differing),
                   words.reclassified(judged, both, 0.95), words.why_discordant(judged, differing), words.outside_liver(judged),
                   words.rates(judged, rates, 0.95), words.readings(spreads, first, 0.95), words.course(judged, best, UNCONFIRMED),
-                  words.targets_matter(judged, judged)],
+                  words.targets_matter(judged, judged, "largest")],
         "tables": [listed, tables.cross_table(both, judged.lacking), tables.published_table(judged, None, "treated"),
                    tables.rates_table(rates, judged.lacking), tables.reader_table(spreads, first, 0.95, none),
                    tables.course_table(best, none)],

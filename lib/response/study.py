@@ -11,7 +11,7 @@ from lib.cohort import Cohort
 from lib.contract import TREATMENTS
 from lib.response.agreement import agreement, agreement_matrix, reading_spread, worse_by
 from lib.response.course import LANDMARK_VISIT, best_overall_response, extrahepatic_progression, visit_response
-from lib.response.criteria import CATEGORIES, CRITERIA, assess
+from lib.response.criteria import BASELINE, CATEGORIES, CRITERIA, assess
 from lib.response.rates import category_counts, response_rates
 
 UNCONFIRMED, CONFIRMED = "best overall", "best overall, confirmed"
@@ -87,16 +87,25 @@ def judge_cohort(study: Cohort, visit: str = LANDMARK_VISIT, targets: str = "rec
     Returns
     -------
     CohortResponse
-        Criteria whose columns the cohort lacks are named in ``lacking`` and left out elsewhere.
+        Criteria whose columns the cohort lacks are named in ``lacking`` and left out elsewhere; so are both
+        where follow-up visits exist but none is the landmark.
     """
     group = study.patients.set_index("patient").first_treatment
     lacking = {name: f"the cohort has no {need.replace('.', ' column ')}" for name, needs in NEEDS.items()
                for need in study.lacking(*needs)[:1]}
+    if not lacking and (elsewhere := _other_visits(study.lesions, visit)):
+        lacking = dict.fromkeys(CRITERIA, f"no follow-up visit is named '{visit}'; there are {elsewhere}")
     judged = {name: assess(study.lesions, name, targets) for name in CRITERIA if name not in lacking}
     return CohortResponse(
         group=group, groups=groups_present(group), assessments=judged, lacking=lacking, visit=visit,
         response={name: visit_response(table, group.index, visit) for name, table in judged.items()},
         extrahepatic=extrahepatic_progression(study.lesions, group.index, visit, targets) if judged else None)
+
+
+def _other_visits(lesions: pd.DataFrame, visit: str) -> str:
+    """The follow-up visits there are where none has the landmark's name; empty where one has, or there is none."""
+    names = sorted(set(lesions.visit) - {BASELINE})
+    return "" if visit in names else ", ".join(names)
 
 
 def quantities(judged: CohortResponse, conf_level: float = 0.95, denominator: str = "treated") -> dict[str, tuple]:
