@@ -238,3 +238,26 @@ def crossings_table(scores: pd.DataFrame, visit: str) -> pd.DataFrame:
 def _class(name) -> str:
     return f"{name:g}" if isinstance(name, (int, float, np.number)) else str(name)
 
+
+
+# -- reporting items -----------------------------------------------------------------------------------
+
+_STROBE, _SIR = "STROBE, cohort studies", "Reporting standards of interventional radiology"
+REPORTING_ITEMS = (
+    (_STROBE, "7 and 8: outcomes defined, how they were measured", "Table 2.1; the sections on laboratory and clinical toxicity"),
+    (_STROBE, "12c and 14b: missing data", "Tables 2.2, 2.3 and 2.4 (graded, missing, not graded); Table 2.9 (censored before)"),
+    (_STROBE, "15: outcome events", "Tables 2.2, 2.4, 2.6, 2.9"),
+    (_STROBE, "16a: estimates with their precision", "Tables 2.2, 2.4, 2.6, 2.9, 2.10"),
+    (_STROBE, "17: other analyses", "Table 2.5 (versions and rules); Table 2.10 (other scores, treatments)"),
+    (_STROBE, "19: limitations", "What this does and does not show"),
+    (_SIR, "Adverse events by a stated scale, with grade", "Tables 2.6 and 2.7, Figure 2.3"),
+    (_SIR, "Laboratory toxicity by CTCAE, baseline and follow-up", "Tables 2.2 to 2.4, Figure 2.1"),
+    (_SIR, "Liver function before and after", "Tables 2.10 and 2.11, Figure 2.4"),
+    (_SIR, "Death within 30 days", "Table 2.9"),
+    (_SIR, "Length of stay, admissions for adverse events", "Table 2.8"),
+)
+
+
+def reporting_items() -> pd.DataFrame:
+    """What STROBE and the societies of interventional radiology ask of safety results, and where it stands."""
+    return pd.DataFrame(REPORTING_ITEMS, columns=["Standard", "Item", "Answered in"])

@@ -68,10 +68,17 @@ def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, worst_grade: pd.S
                  f"These rows give {low} with worst grade 1 or 2; with the {severe} of grade 3 that makes {low + severe} of {len(worst_grade)}."]
     for printed in places.index:
         agree = counts[counts["grade_1_2"] == int(printed)]
-        each = [f"version {version} ({join(dict.fromkeys(own['rule']))}; {join(sorted(set(own['grade_3_4'])), 'or')} at grade 3–4)"
-                for version, own in agree.groupby("version", sort=False)]
+        each = [f"version {version} ({_how(own)})" for version, own in agree.groupby("version", sort=False)]
         sentences.append(f"A count of {printed} comes from {join(each)}." if each else f"No reading gives {printed}.")
     return " ".join(sentences)
+
+
+def _how(counts: pd.DataFrame) -> str:
+    """The baseline rules and readings of some rows of the readings, those alike told once."""
+    by_rule = counts.groupby("rule", sort=False)["reading"].agg(lambda found: join(list(found)))
+    if len(set(by_rule)) == 1 and len(by_rule) == len(toxicity.BASELINE_RULES):
+        return f"either baseline rule, {by_rule.iloc[0]}"
+    return "; ".join(f"{rule}, {readings}" for rule, readings in by_rule.items())
 
 
 def injury_sentence(injury: pd.DataFrame) -> str:
