@@ -473,6 +473,27 @@ def visits_after_baseline(study: Cohort) -> list[str]:
     return [visit for visit in median.sort_values(kind="stable").index if visit != "baseline"]
 
 
+def first_follow_up_visit(study: Cohort) -> str | None:
+    """The earliest visit after baseline, or None where there is none."""
+    return next(iter(visits_after_baseline(study)), None)
+
+
+def responses(study: Cohort, visit: str | None) -> dict[str, pd.Series]:
+    """Each patient's category at a visit by both criteria; empty without lesions or visit.
+
+    Returns
+    -------
+    dict of str to Series
+        "RECIST" and "mRECIST" -> category, indexed by patient.
+    """
+    from lib.response import month_3_response
+
+    if study.lesions is None or visit not in set(study.lesions["visit"]):
+        return {}
+    return {criterion: month_3_response(study.lesions, criterion, study.patients["patient"], visit)
+            for criterion in ("RECIST", "mRECIST")}
+
+
 def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
     """Who enters each analysis.
 

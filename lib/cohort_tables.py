@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from string import ascii_uppercase
 
 import numpy as np
@@ -17,7 +17,7 @@ from lib.baseline import (
     treatment_sequences,
 )
 from lib.cohort import Cohort
-from lib.narrative import interval, join, months, number, p_value, percent, plain
+from lib.narrative import interval, join, months, number, p_value, percent
 from lib.protocol import Protocol, eligible
 from lib.survival.estimate import follow_up
 
@@ -115,24 +115,6 @@ def _p(p: float) -> str:
     return p_value(p).removeprefix("P ").removeprefix("= ")
 
 
-def counted(count: int, noun: str = "patient") -> str:
-    """A count with its noun: "1 patient", "5,000 patients"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def share_in_words(count: int, of: int) -> str:
-    """How many of them, in words: "all", "most", "half", "some" or "none"."""
-    if count in (0, of):
-        return "none of them" if count == 0 else "all of them"
-    return "half of them" if 2 * count == of else "most of them" if 2 * count > of else "some of them"
-
-
-def named(labels: Iterable) -> str:
-    """Labels from data as a list in brackets, or nothing: " (P03 and P07)"."""
-    labels = [plain(label) for label in labels]
-    return f" ({_few(labels)})" if labels else ""
-
-
 def flow_boxes(study: Cohort, checks: pd.DataFrame, enters: pd.DataFrame) -> dict:
     """Texts of the flow diagram.
 
@@ -152,7 +134,7 @@ def flow_boxes(study: Cohort, checks: pd.DataFrame, enters: pd.DataFrame) -> dic
     patients, n = study.patients.set_index("patient"), study.n_patients
     verdicts = eligible(checks)
     met, departed = (int(verdicts.eq(state).sum()) for state in (True, False))
-    top = [f"Treated: {counted(n)}", f"met every baseline criterion: {met}/{n}"]
+    top = [f"Treated: {n:,} patient{'' if n == 1 else 's'}", f"met every baseline criterion: {met}/{n}"]
     top += [f"departed from one or more: {departed}/{n}"] if departed else []
     top += [f"not all criteria known: {n - met - departed}/{n}"] if met + departed < n else []
     groups = {}
@@ -192,12 +174,13 @@ def checks_table(summary: pd.DataFrame, protocol: Protocol, of: str) -> pd.DataF
     rows = [{"Criterion": row["criterion"], "Limit": limit_text(row["quantity"], protocol),
              f"Met, {of}": percent(row["n_met"], row["n_known"]),
              "Observed": observed(row), "Not known": f"{row['n'] - row['n_known']}",
-             "Departing": _few(row["departing"])}
+             "Departing": few(row["departing"])}
             for row in summary.to_dict("records")]
     return pd.DataFrame(rows)
 
 
-def _few(patients: Sequence[str]) -> str:
+def few(patients: Sequence[str]) -> str:
+    """Patients by name, ``NAMED_AT_MOST`` of them, and how many more."""
     more = [f"{len(patients) - NAMED_AT_MOST:,} more"] if len(patients) > NAMED_AT_MOST else []
     listed = [*patients[:NAMED_AT_MOST], *more]
     return "; ".join(listed) if any("," in patient for patient in patients) else join(listed)
@@ -236,61 +219,6 @@ def limit_text(quantity: str, protocol: Protocol) -> str:
     }[quantity]
 
 
-def limit_values(quantity: str, protocol: Protocol) -> dict[str, float]:
-    """The ledger quantities behind a check and the limits that the code applies to them."""
-    weeks = {"lower": protocol.min_interval_weeks, "upper": protocol.max_interval_weeks}
-    beads = {f"protocol.deb_tace.{size}.{end}": float(limit) for size, text in
-             (("bead_small", protocol.small_beads_um), ("bead_large", protocol.large_beads_um))
-             for end, limit in zip(("lower", "upper"), text.split("-"), strict=True)}
-    several = {
-        "protocol.deb_tace.beads": beads,
-        "protocol.deb_tace.doxorubicin_loaded": {
-            "protocol.deb_tace.doxorubicin_loaded": protocol.doxorubicin_mg_per_ml,
-            "protocol.deb_tace.doxorubicin_loaded_volume": 1.0},
-        "protocol.deb_tace.interval": {f"protocol.deb_tace.interval.{end}": week for end, week in weeks.items()},
-        "protocol.y90.interval": {f"protocol.y90.interval.{end}": week for end, week in weeks.items()},
-    }
-    single = {
-        "eligibility.ecog.max": protocol.max_ecog,
-        "eligibility.bilirubin.max": protocol.max_bilirubin_mg_dl,
-        "eligibility.creatinine.max": protocol.max_creatinine_mg_dl,
-        "eligibility.inr.max": protocol.max_inr,
-        "eligibility.platelets.min": protocol.min_platelets_per_ul,
-        "protocol.deb_tace.bead_volume.max": protocol.max_bead_volume_ml,
-        "protocol.deb_tace.doxorubicin.max": protocol.max_doxorubicin_mg,
-        "protocol.ablation.needle": protocol.needle_gauge,
-        "protocol.ablation.margin.min": protocol.min_margin_mm,
-    }
-    return several.get(quantity) or {quantity: single[quantity]}
-
-
-SESSION_CHECKS = (
-    "protocol.deb_tace.beads", "protocol.deb_tace.doxorubicin_loaded", "protocol.deb_tace.bead_volume.max",
-    "protocol.deb_tace.doxorubicin.max", "protocol.deb_tace.interval", "protocol.y90.interval",
-    "protocol.ablation.needle", "protocol.ablation.margin.min")
-
-
-def record_checks(chapter, summary: pd.DataFrame, protocol: Protocol, of: str) -> None:
-    """Record each limit with whether the rows hold it, and what they show.
-
-    Parameters
-    ----------
-    chapter : Chapter
-    summary : DataFrame
-        From ``lib.protocol.summarise_checks``.
-    protocol : Protocol
-    of : str
-        What is counted: "patients" or "sessions".
-    """
-    for row in summary.to_dict("records"):
-        for quantity, limit in limit_values(row["quantity"], protocol).items():
-            if pd.isna(row["holds"]):
-                chapter.record(quantity, None, reason=f"{row['criterion']} is not known")
-            else:
-                chapter.record(quantity, limit, holds=row["holds"],
-                               observed=f"{observed(row)} in {row['n_known']}/{row['n']} {of}")
-
-
 def allocation_table(allocated: pd.DataFrame) -> pd.DataFrame:
     """Treatment given against the treatment that the rule names, in patients.
 
@@ -315,6 +243,12 @@ def allocation_table(allocated: pd.DataFrame) -> pd.DataFrame:
                      "Liver lesions": _spread(own["n_liver_lesions"]),
                      "Largest lesion, mm": _spread(own["largest_mm"])})
     return pd.DataFrame(rows)
+
+
+def allocation_notes(protocol: Protocol) -> list[str]:
+    """Footnotes of the allocation table."""
+    return [f"Rule: ablation for at most {protocol.ablation_max_lesions} liver lesions, each below "
+            f"{protocol.ablation_size_limit_mm:g} mm. Lesions: median (range).", "Not applicable: number or size not known."]
 
 
 def _spread(values: pd.Series) -> str:
@@ -355,20 +289,13 @@ def follow_up_table(patients: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def known_items(matrix: pd.DataFrame) -> str:
-    """How many items of data are known for everybody, and which is the least complete.
-
-    Parameters
-    ----------
-    matrix : DataFrame of bool
-        From ``lib.baseline.completeness``.
-    """
-    n_items, n_full = matrix.shape[1], int(matrix.all().sum())
-    text = f"{n_full} of {n_items} items are known for every patient"
-    if n_full == n_items:
-        return f"{text}."
-    weakest = matrix.mean().idxmin()
-    return f"{text}; the least complete is {weakest}, {percent(int(matrix[weakest].sum()), len(matrix))}."
+def table_one_notes(groups: pd.Series, show_p_values: bool) -> list[str]:
+    """Footnotes of Table 1."""
+    notes = ["N in each cell: patients with a known value. Quartiles interpolate between neighbours (type 7)."]
+    if groups.nunique() > 1:
+        notes.append("Largest SMD: the largest over all pairs of treatments; the letters name the pair.")
+    notes.append("Survival status is an outcome and is described only.")
+    return [*notes, "P: Kruskal-Wallis or Fisher-Freeman-Halton, unadjusted."] if show_p_values else notes
 
 
 STROBE = (

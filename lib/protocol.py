@@ -162,14 +162,16 @@ def session_checks(study: Cohort, protocol: Protocol = PAPER) -> pd.DataFrame:
     Parameters
     ----------
     study : Cohort
-        With a ``treatments`` table.
     protocol : Protocol
 
     Returns
     -------
     DataFrame
-        ``CHECK_COLUMNS``; treatments that the protocol does not name are not checked.
+        ``CHECK_COLUMNS``; treatments that the protocol does not name are not checked, and without a
+        ``treatments`` table nothing is.
     """
+    if study.treatments is None:
+        return pd.DataFrame(columns=CHECK_COLUMNS)
     sessions = study.treatments
     beads = sessions[sessions["treatment"] == "DEB-TACE"]
     ablations = sessions[sessions["treatment"] == ABLATION]
@@ -248,7 +250,7 @@ def lobes_treated(study: Cohort) -> pd.DataFrame:
                          "n_lobes": bilobar["patient"].map(count).fillna(0).astype(int)})
 
 
-def visit_times(study: Cohort, visit: str, protocol: Protocol = PAPER) -> pd.DataFrame:
+def visit_times(study: Cohort, visit: str | None, protocol: Protocol = PAPER) -> pd.DataFrame:
     """When each patient's visit took place, from labs and imaging.
 
     Returns
@@ -260,7 +262,7 @@ def visit_times(study: Cohort, visit: str, protocol: Protocol = PAPER) -> pd.Dat
     made = []
     for source in ("labs", "lesions"):
         table = getattr(study, source)
-        if table is None or "visit_day" not in table:
+        if table is None or visit is None or "visit_day" not in table:
             continue
         days = table[table["visit"] == visit].groupby("patient", sort=False)["visit_day"].max()
         made.append(pd.DataFrame({"patient": days.index, "source": source, "day": days.to_numpy(),

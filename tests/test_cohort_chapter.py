@@ -10,19 +10,9 @@ import pytest
 
 import lib.narrative
 from lib.baseline import Variable, baseline_variables, lanes
-from lib.cohort import read_cohort
-from lib.cohort_tables import (
-    STROBE,
-    allocation_table,
-    checks_table,
-    counted,
-    flow_boxes,
-    follow_up_table,
-    known_items,
-    named,
-    share_in_words,
-    table_one,
-)
+from lib.cohort import build_cohort, read_cohort
+from lib.cohort_tables import STROBE, allocation_table, checks_table, flow_boxes, follow_up_table, table_one
+from lib.cohort_text import counted, known_items, named, share_in_words
 from lib.figures import cohort as figures
 from lib.notebooks import read_source
 from lib.protocol import PAPER, allocation, eligibility, summarise_checks
@@ -83,7 +73,7 @@ def test_four_columns_give_sentences_for_all_that_is_missing(tell, write_cohort)
                      "No treatments table: the technique is not checked", "No day of a follow-up visit is recorded", "burden is not compared",
                      "No time of liver metastasis: the gap to treatment is not described",
                      "Not checked, because not in this cohort: ECOG performance status, Bilirubin, Creatinine, INR and Platelets",
-                     "Tables not in this cohort: treatments, labs, lesions and adverse_events"):
+                     "Tables not in this cohort: treatments, labs, lesions and adverse&#95;events."):
         assert sentence in text
     assert "lie outside a limit" not in text  # nothing was checked, so nobody is said to be inside
     assert quantities["eligibility.ecog.max"]["value"] is None and quantities["eligibility.ecog.max"]["reason"]
@@ -94,7 +84,7 @@ def test_four_columns_give_sentences_for_all_that_is_missing(tell, write_cohort)
 def test_one_patient(tell, write_cohort):
     one = of_patients(REFERENCE.patients["patient"].iloc[0])
     text, alts, quantities = tell(write_cohort(**one))
-    assert "**1 patient** treated" in text and "One first treatment only: there is nothing to balance." in text
+    assert "**1 patient** treated" in text and "There are no two groups with known characteristics" in text
     assert quantities["cohort.n"]["value"] == 1 and len(alts) == 5
     assert "NaN" not in text and " nan" not in text
     assert not any(name.endswith(".sd") for name in quantities)  # one patient has no spread
@@ -148,7 +138,7 @@ def test_a_departure_is_named_and_turns_the_verdict(tell, write_cohort):
 def test_a_larger_limit_brings_embolised_patients_into_the_zone(tell):
     text, _, _ = tell("reference", ablation_size_limit_mm=100.0)
     few = REFERENCE.patients["n_liver_lesions"].le(3) & REFERENCE.patients["first_treatment"].ne("ablation")
-    assert few.any() and "only these embolised patients are comparable" in text
+    assert few.any() and "Only these embolised patients are comparable" in text
 
 
 @pytest.mark.filterwarnings("error")
@@ -198,8 +188,6 @@ def test_words_for_counts():
 
 def test_flow_counts_those_who_depart_and_those_unknown():
     patients = REFERENCE.patients.assign(ecog=[4, *[0] * 22, None])
-    from lib.cohort import build_cohort
-
     study = build_cohort("x", patients, labs=REFERENCE.labs)
     boxes = flow_boxes(study, eligibility(study), pd.DataFrame({"survival": [True] * 24}))
     assert boxes["top"][1].splitlines() == ["Treated: 24 patients", "met every baseline criterion: 22/24", "departed from one or more: 1/24",
@@ -208,8 +196,6 @@ def test_flow_counts_those_who_depart_and_those_unknown():
 
 
 def test_checks_table_shows_limit_observation_and_who_departs():
-    from lib.cohort import build_cohort
-
     study = build_cohort("x", REFERENCE.patients.assign(ecog=[3, *[1] * 23]))
     table = checks_table(summarise_checks(eligibility(study)), PAPER, "patients").set_index("Criterion")
     who = REFERENCE.patients["patient"].iloc[0]

@@ -4,7 +4,8 @@ import pandas as pd
 import pytest
 
 from lib.cohort import build_cohort, read_cohort
-from lib.cohort_tables import SESSION_CHECKS, limit_text, limit_values
+from lib.cohort_records import SESSION_CHECKS, limit_values
+from lib.cohort_tables import limit_text
 from lib.protocol import PAPER, Protocol, allocation, eligibility, eligible, lobes_treated, session_checks, summarise_checks, visit_times
 from lib.published import agrees, read_ledger
 

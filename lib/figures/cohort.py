@@ -19,6 +19,7 @@ from lib.figures.style import GREY, HATCHES, INK, MARKERS, PALE, colour_for
 WIDTH_IN = 6.0
 """Narrower than the page, so that type stays legible on a phone."""
 KNOWN = "#9DB2C6"
+SMALL_IN = (5.2, 3.6)
 LANE_IN = 0.235
 TALLEST_IN = 7.6
 """Most that the lanes may take, so that figure and caption fit a printed page."""
@@ -296,14 +297,12 @@ def _two_tones():
     return ListedColormap(["#FFFFFF", KNOWN])
 
 
-def draw_follow_up(ax, months: pd.Series, reverse_curve, naive_median: float, reverse_median: float):
+def draw_follow_up(ax, reverse_curve, naive_median: float, reverse_median: float):
     """Observed times as they are, beside the reverse Kaplan-Meier curve of follow-up.
 
     Parameters
     ----------
     ax : matplotlib Axes
-    months : Series
-        Time from first treatment to death or last contact.
     reverse_curve : lib.survival Curve
         Kaplan-Meier curve in which censoring is the event.
     naive_median, reverse_median : float
@@ -313,7 +312,7 @@ def draw_follow_up(ax, months: pd.Series, reverse_curve, naive_median: float, re
     -------
     matplotlib Axes
     """
-    observed = np.sort(months.to_numpy(dtype=float))
+    observed = np.sort(reverse_curve.exit)
     left = 1 - np.arange(len(observed) + 1) / len(observed)
     ax.step([0, *observed], left, where="post", color=GREY, linestyle="--")
     ax.step([*reverse_curve.times, reverse_curve.longest], [*reverse_curve.survival, reverse_curve.survival[-1]],
