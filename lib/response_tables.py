@@ -14,8 +14,23 @@ from lib.response.printed import SHOWN
 from lib.response.study import CohortResponse
 
 TEXT_COLUMNS = ("First treatment", "RECIST", "mRECIST", "RECIST progression by", "Outside the liver", "Worse by mRECIST",
-                "Not computed", "Second reader", "Rule", "Criterion")
+                "Not computed", "Second reader", "Rule", "Criterion", "What it asks for", "Answered in")
 RATE_NAMES = {"ORR": "Objective response", "DCR": "Disease control"}
+REPORTING_ITEMS = (
+    ("STROBE", "7", "Definition of the outcomes", "section \"From diameters to categories\""),
+    ("STROBE", "9, 12e", "Bias and sensitivity: second reader, confirmation, choice of targets", "Figure 3.4, Tables 3.8 and 3.9, last section"),
+    ("STROBE", "12c, 13a", "Missing measurements and numbers evaluable", "Tables 3.1 and 3.4 (category NE)"),
+    ("STROBE", "15", "Outcome data", "Table 3.4"),
+    ("STROBE", "16a", "Estimates with their precision", "Table 3.6, Figure 3.3"),
+    ("STROBE", "17", "Other analyses: agreement of the criteria", "Figure 3.2, Tables 3.2 and 3.3"),
+    ("STROBE", "19", "Limits", "closing section"),
+    ("Interventional radiology", "Criterion", "Response criterion named, whole and enhancing size", "section \"From diameters to categories\""),
+    ("Interventional radiology", "Timing", "Day of the response scan", "sentence before Table 3.1"),
+    ("Interventional radiology", "Modality", "CT or MRI, phases, slice thickness", "not in the rows"),
+    ("Interventional radiology", "Per patient", "Response of each patient, not of each lesion", "Table 3.1, Figure 3.1"),
+    ("Interventional radiology", "Sites", "Progression inside and outside the liver apart", "Table 3.3"),
+    ("Interventional radiology", "Reader", "Number and blinding of readers", "not in the rows; its weight in Figure 3.4"),
+)
 _PERCENT_DIGITS = 1
 
 
@@ -276,6 +291,18 @@ def course_table(best: Mapping[str, Mapping[str, pd.Series]], lacking: Mapping[s
             rows.append(row | {RATE_NAMES[rate]: percent(int(response.isin(members).sum()), len(response))
                                for rate, members in RATES.items()})
     return pd.DataFrame(rows)
+
+
+def reporting_items() -> pd.DataFrame:
+    """What reporting standards ask of response, and where the chapter answers it.
+
+    References
+    ----------
+    von Elm E, et al. The STROBE statement. Lancet 2007;370:1453-1457.
+    Brown DB, et al. Reporting standards for transcatheter therapy of hepatic malignancy. J Vasc Interv Radiol 2009;20:S425-S434.
+    Ahmed M, et al. Image-guided tumor ablation: standardization of terminology. Radiology 2014;273:241-260.
+    """
+    return pd.DataFrame(REPORTING_ITEMS, columns=["Standard", "Item", "What it asks for", "Answered in"])
 
 
 def other_studies(literature: pd.DataFrame, observed: Mapping[str, tuple[int, int]], conf_level: float) -> pd.DataFrame:

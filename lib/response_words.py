@@ -27,8 +27,17 @@ def population(judged: CohortResponse) -> str:
     """Who can be judged by which criterion, and what is missing."""
     parts = [f"{percent(judged.n_evaluable(name), judged.n_treated)} evaluable by {name}" for name in judged.response]
     words = [f"At {plain(judged.visit_label)}, of all treated patients, {join(parts)}."] if parts else []
+    words += [_scan_days(judged)] if parts else []
     words += [f"**{name} cannot be judged:** {plain(reason)}." for name, reason in judged.lacking.items()]
     return " ".join(words)
+
+
+def _scan_days(judged: CohortResponse) -> str:
+    """When the response scans were taken."""
+    days = judged.landmark(next(iter(judged.response))).visit_day.dropna()
+    if days.empty:
+        return "The days of the response scans are not recorded."
+    return f"The response scans were taken on day {days.min():.0f} to {days.max():.0f} (median {number(days.median(), 0)}; {len(days)} dated)."
 
 
 def lacking(judged: CohortResponse) -> str:

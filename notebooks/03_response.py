@@ -284,6 +284,18 @@ other_choice = "largest" if target_lesions == "recorded" else "recorded"
 say(words.targets_matter(judged, judge_cohort(study, response_visit, other_choice), other_choice))
 
 # %% [markdown]
+# ## Reporting items
+#
+# What the STROBE statement and the reporting standards of interventional radiology ask of response, and where it is.
+
+# %%
+items = tables.reporting_items()
+chapter.table(items, "3.10", caption=f"Reporting items on response and where this chapter answers them (N = {judged.n_treated}).",
+              group="Standard", stub="Item", **tables.text_left(items),
+              notes=["STROBE: von Elm et al., Lancet 2007. Interventional radiology: Brown et al., J Vasc Interv Radiol "
+                     "2009; Ahmed et al., Radiology 2014."])
+
+# %% [markdown]
 # ## Against the paper
 
 # %%
@@ -300,8 +312,6 @@ chapter.against_paper()
 #   than the treatments differ.
 # - RECIST 1.1 counts a lesion treated locally as measurable only if it has progressed since; lesions treated before this
 #   study cannot be told from the rows.
-# - Reporting items answered here: STROBE `12` (methods), `13` (numbers evaluable), `15` and `16` (outcomes and estimates with
-#   intervals), `19` (limits); SIR reporting standards: criterion, visit and reader of imaging response.
 #
 # ## Try this
 #

@@ -1,6 +1,7 @@
 """A cohort's response as chapter 3 tells it: a hand-made cohort of four, the paper's own table, and cohorts at the edges."""
 
 import math
+import re
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,7 +14,7 @@ from lib.cohort import build_cohort, read_cohort
 from lib.figures import response as figures
 from lib.figures.style import use_style
 from lib.literature import LiteratureError, read_literature
-from lib.published import judge, read_ledger
+from lib.published import DATA, judge, read_ledger
 from lib.response import agreement, response_rates
 from lib.response.printed import column_denominators, printed_response, progression_bounds
 from lib.response.study import (
@@ -93,7 +94,8 @@ def test_discordant_patients_come_with_what_decided_them(four):
 
 def test_sentences_count_what_the_rows_hold(four):
     assert words.population(four) == ("At month 3, of all treated patients, 3/4 (75.0%) evaluable by RECIST and "
-                                      "3/4 (75.0%) evaluable by mRECIST.")
+                                      "3/4 (75.0%) evaluable by mRECIST. The response scans were taken on day 90 to 90 "
+                                      "(median 90; 3 dated).")
     assert words.change(four).startswith("By RECIST, 0 of 3 measured sums grew by 20% or more and 1 shrank by 30% or more; "
                                          "new lesions alone made 1 patient progress.")
     both = agreement(four.response["RECIST"], four.response["mRECIST"])
@@ -272,6 +274,15 @@ def test_undated_visits_leave_out_the_course_only():
     judged = judge_cohort(cohort(drop=("visit_day",)))
     assert judged.response["RECIST"]["A1"] == "PR" and best_by_rule(judged, 42) == {}
     assert "no days" in words.course(judged, {}, UNCONFIRMED)
+
+
+def test_reporting_items_point_at_tables_and_figures_of_the_chapter():
+    source = (DATA.parent / "notebooks" / "03_response.py").read_text(encoding="utf-8")
+    for answer in tables.reporting_items()["Answered in"]:
+        for label in re.findall(r"3\.\d+", answer):
+            assert f'"{label}"' in source, answer
+        for heading in re.findall(r'section "([^"]+)"', answer):
+            assert f"## {heading}" in source
 
 
 # -- figures ---------------------------------------------------------------------------------------------
