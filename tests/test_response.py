@@ -615,6 +615,73 @@ def test_kappa_outside_its_range_is_refused():
         agreement_matrix(READ, 53)
 
 
+# -- against a plain transcription of the standard -------------------------------------------------------
+
+def read_like_a_radiologist(targets, non_targets, new):
+    """Categories of one patient's visits, sentence by sentence after RECIST 1.1, one visit after the other.
+
+    targets, non_targets: lesion -> sizes at baseline and each visit (None: not evaluated); new: visit -> bool.
+    Whole tenths of a millimetre, so that 30 % and 20 % are exact.
+    """
+    found, sums, complete_response_seen = [], [sum(sizes[0] for sizes in targets.values())], False
+    for visit in range(1, len(new) + 1):
+        sizes = [each[visit] for each in targets.values()]
+        seen = [size for size in sizes if size is not None]
+        others = [each[visit] for each in non_targets.values()]
+        progressed = bool(seen) and 10 * sum(seen) >= 12 * min(sums) and sum(seen) - min(sums) >= 50
+        if all(size == 0 for size in sizes):
+            target = "CR"
+        elif progressed:
+            target = "PD"
+        elif None in sizes:
+            target = "NE"
+        else:
+            target = "PR" if 10 * sum(sizes) <= 7 * sums[0] else "SD"
+        cleared = target == "CR" and all(size == 0 for size in others)
+        back = complete_response_seen and (any(seen) or (None not in others and any(others)))
+        if target == "PD" or new[visit - 1] or back:
+            found.append("PD")
+        else:
+            found.append({"CR": "CR" if cleared else "PR"}.get(target, target))
+        complete_response_seen |= cleared and not new[visit - 1]
+        if None not in sizes:
+            sums.append(sum(sizes))
+    return found
+
+
+def test_engine_reads_random_courses_like_a_radiologist():
+    random = np.random.default_rng(11)
+    rows, expected = [], {}
+    for i in range(400):
+        patient = f"P{i:03d}"
+
+        def sizes(missing):
+            course = [float(random.integers(10, 60))]
+            for _ in range(3):
+                change = random.choice([0.0, 0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.5], p=[0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+                course.append(None if random.random() < missing else round(course[0] * change, 1))
+            return course
+
+        targets = {name: sizes(0.05) for name in ("L1", "L2")[:random.integers(1, 3)]}
+        non_targets = {"E1": sizes(0.1)} if random.random() < 0.5 else {}
+        new = [bool(random.random() < 0.1) for _ in range(3)]
+        tenths = [{name: [size if size is None else round(10 * size) for size in course] for name, course in listed.items()}
+                  for listed in (targets, non_targets)]
+        expected[patient] = read_like_a_radiologist(*tenths, new)
+        for name, course in targets.items():
+            rows += lesion(name, *course, patient=patient)
+        for name, course in non_targets.items():
+            rows += lesion(name, *course, patient=patient, target=False, extrahepatic=True)
+        for visit, appears in zip(("month_3", "month_6", "month_9"), new):
+            rows += new_lesion(f"N-{visit}", 12.0, visit=visit, patient=patient) if appears else []
+    found = assess(pd.DataFrame(rows), "RECIST").groupby("patient").apply(
+        lambda visits: dict(zip(visits.visit, visits.response)), include_groups=False)
+    listed = [(found[patient][visit], category) for patient, course in expected.items()
+              for visit, category in zip(("month_3", "month_6", "month_9"), course) if visit in found[patient]]
+    assert len(listed) > 1150 and {category for _, category in listed} == {"CR", "PR", "SD", "PD", "NE"}
+    assert [pair for pair in listed if pair[0] != pair[1]] == []
+
+
 # -- scale ---------------------------------------------------------------------------------------------
 
 def test_five_thousand_patients_give_the_categories_of_one():
