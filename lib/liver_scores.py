@@ -210,7 +210,8 @@ def _positive(**values) -> list[np.ndarray]:
     arrays = {name: np.asarray(value, dtype=float) for name, value in values.items()}
     for name, array in arrays.items():
         if np.any(array <= 0):
-            raise LiverScoreError(f"{name} is {np.nanmin(array):g}: a value of zero or below is not a measurement; leave it empty if unknown.")
+            raise LiverScoreError(f"{name} is {np.nanmin(array):g}: a value of zero or below is not a measurement; "
+                                  "leave it empty if unknown.")
     return list(arrays.values())
 
 
@@ -229,7 +230,8 @@ def _banded(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
 
 def _degree(values, points: dict[str, int], name: str) -> np.ndarray:
     texts = pd.Series(np.atleast_1d(np.asarray(values, dtype=object)))
-    texts = texts.map(lambda value: np.nan if pd.isna(value) else f"{value:g}" if isinstance(value, (int, float)) else str(value).strip().lower())
+    texts = texts.map(lambda value: f"{value:g}" if isinstance(value, (int, float)) else str(value).strip().lower(),
+                      na_action="ignore")
     unknown = texts[texts.notna() & ~texts.isin(points)]
     if len(unknown):
         raise LiverScoreError(f"{name} '{unknown.iloc[0]}' is unknown; use one of {', '.join(points)}.")
@@ -397,7 +399,7 @@ def paired_change(before, after, conf_level: float = 0.95) -> PairedChange:
     change = difference.mean() if n else np.nan
     t_p = float(2 * stats.t.sf(abs(change) * np.sqrt(n) / spread, n - 1)) if n > 1 and spread > 0 else np.nan
     return PairedChange(n, *_mean_and_sd(before), *_mean_and_sd(after), change, change - half, change + half, t_p,
-                        _wilcoxon_p(difference), int((difference > 0).sum()), int((difference == 0).sum()), int((difference < 0).sum()))
+                        _wilcoxon_p(difference), *(int((np.sign(difference) == sign).sum()) for sign in (1, 0, -1)))
 
 
 def _mean_and_sd(values: np.ndarray) -> tuple[float, float]:

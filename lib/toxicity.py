@@ -41,7 +41,8 @@ def read_ctcae() -> pd.DataFrame:
     DataFrame
         ``version`` (text: "4.03", "5", "6"), ``analyte, term, grade``, ``applies_if`` (the condition the
         standard sets), ``comparison`` (>, >=, <, <=) of the value with ``limit`` times ``reference`` (ULN,
-        LLN, baseline, or both baseline and ULN) or with ``limit`` itself in ``unit`` (absolute), and ``printed`` (the grade's text).
+        LLN, baseline, or both baseline and ULN) or with ``limit`` itself in ``unit`` (absolute), and
+        ``printed`` (the grade's text).
 
     References
     ----------
@@ -138,7 +139,8 @@ def labs_of(study) -> pd.DataFrame:
     """The laboratory table of a cohort; an empty one where the cohort has none."""
     columns = {"patient": object, "visit": object, "visit_day": float, "analyte": object, "value": float, "unit": object,
                "lower_normal": float, "upper_normal": float}
-    return study.labs if study.labs is not None else pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+    return empty if study.labs is None else study.labs
 
 
 def _of_analytes(labs: pd.DataFrame, criteria: pd.DataFrame, analytes) -> pd.DataFrame:
@@ -152,7 +154,8 @@ def _of_analytes(labs: pd.DataFrame, criteria: pd.DataFrame, analytes) -> pd.Dat
     twice = labs.duplicated(["patient", "visit", "analyte"])
     if twice.any():
         row = labs[twice].iloc[0]
-        raise ToxicityError(f"labs: patient {row['patient']} has two values of {row['analyte']} at visit '{row['visit']}'; keep one.")
+        raise ToxicityError(f"labs: patient {row['patient']} has two values of {row['analyte']} at visit "
+                            f"'{row['visit']}'; keep one.")
     return to_reference_units(labs)
 
 
@@ -204,8 +207,11 @@ def _condition(rows: pd.DataFrame, applies_if: str) -> np.ndarray:
     if applies_if.endswith("anticoagulated"):
         treated = rows["anticoagulated"].to_numpy(dtype=float, na_value=np.nan)
         return treated if applies_if == "anticoagulated" else 1 - treated
-    comparison, limit = {"baseline above ULN": (">", "baseline_upper_normal"), "baseline not above ULN": ("<=", "baseline_upper_normal"),
-                         "baseline below LLN": ("<", "baseline_lower_normal")}[applies_if]
+    comparison, limit = {
+        "baseline above ULN": (">", "baseline_upper_normal"),
+        "baseline not above ULN": ("<=", "baseline_upper_normal"),
+        "baseline below LLN": ("<", "baseline_lower_normal"),
+    }[applies_if]
     return _compare(rows["baseline"].to_numpy(), comparison, rows[limit].to_numpy())
 
 

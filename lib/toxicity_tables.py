@@ -37,7 +37,8 @@ def headings(patients: pd.DataFrame) -> dict[str, str]:
     """Column headings: "All (N = 24)" and one per first treatment, if there are two or more."""
     sizes = patients["first_treatment"].value_counts()
     groups = groups_present(patients["first_treatment"])
-    return {"all": f"All (N = {len(patients)})"} | {group: f"{group} (n = {sizes[group]})" for group in groups if len(groups) > 1}
+    by_treatment = {group: f"{group} (n = {sizes[group]})" for group in groups}
+    return {"all": f"All (N = {len(patients)})"} | (by_treatment if len(groups) > 1 else {})
 
 
 def _members(patients: pd.DataFrame, column: str) -> pd.Index:
@@ -68,8 +69,9 @@ def grade_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, analyt
     for analyte in analytes:
         own = grades[(grades["analyte"] == analyte) & (grades["visit"] == visit)].dropna(subset="grade")
         known = own["new_or_worsened"].dropna()
+        counts = {f"Grade {grade}": int((own["grade"] == grade).sum()) for grade in LAB_GRADES} if len(own) else {}
         rows.append({"Analyte": ANALYTE_NAMES[analyte], "Graded": f"{len(own)}/{len(patients)}",
-                     **{f"Grade {grade}": str(int((own["grade"] == grade).sum())) if len(own) else None for grade in LAB_GRADES},
+                     **{f"Grade {grade}": None for grade in LAB_GRADES}, **{name: str(count) for name, count in counts.items()},
                      "Any grade, n/N (%; CI)": share(int((own["grade"] > 0).sum()), len(own), conf_level),
                      "New or worsened, n/N (%; CI)": share(int(known.sum()), len(known), conf_level)})
     return pd.DataFrame(rows)
@@ -82,9 +84,10 @@ def shift_tables(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALY
     for analyte in analytes:
         for term in terms.index[terms == analyte].intersection(grades["term"].unique()):
             shift = toxicity.shift_table(grades, term, visit)
-            shift = shift[shift.sum(axis=1) > 0].rename(columns=lambda grade: f"Grade {grade}" if grade != "missing" else "Missing")
+            shift = shift[shift.sum(axis=1) > 0].assign(Patients=lambda table: table.sum(axis=1))
             stub = [f"Baseline grade {grade}" if grade != "missing" else "Baseline missing" for grade in shift.index]
-            pieces.append(shift.reset_index(drop=True).assign(Analyte=f"{ANALYTE_NAMES[analyte]}: {term}", Baseline=stub, Patients=shift.sum(axis=1).to_numpy()))
+            shift = shift.rename(columns={"missing": "Missing"} | {grade: f"Grade {grade}" for grade in LAB_GRADES})
+            pieces.append(shift.reset_index(drop=True).assign(Analyte=f"{ANALYTE_NAMES[analyte]}: {term}", Baseline=stub))
     columns = ["Analyte", "Baseline", *[f"Grade {grade}" for grade in LAB_GRADES], "Missing", "Patients"]
     return (pd.concat(pieces) if pieces else pd.DataFrame(columns=columns))[columns].reset_index(drop=True)
 
@@ -96,11 +99,12 @@ def worst_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_l
         worst = toxicity.worst_grades(grades, patients["patient"], visit, only_new=only_new)["worst_grade"]
         lines = {f"Grade {grade}": worst == grade for grade in LAB_GRADES}
         lines |= {"Grade 1 or 2": worst.between(1, 2), "Grade 3 or 4": worst >= 3}
+        members = {heading: _members(patients, column) for column, heading in headings(patients).items()}
         for label, holds in lines.items():
-            cells = {heading: _of_graded(holds, worst, _members(patients, column), label, conf_level) for column, heading in headings(patients).items()}
+            cells = {heading: _of_graded(holds, worst, own, label, conf_level) for heading, own in members.items()}
             rows.append({"Block": block, "Worst grade": label, **cells})
-        missing = {heading: str(int(worst[_members(patients, column)].isna().sum())) for column, heading in headings(patients).items()}
-        rows.append({"Block": block, "Worst grade": "Not graded", **missing})
+        rows.append({"Block": block, "Worst grade": "Not graded",
+                     **{heading: str(int(worst[own].isna().sum())) for heading, own in members.items()}})
     return pd.DataFrame(rows)
 
 
@@ -147,7 +151,8 @@ def events_table(events: pd.DataFrame, patients: pd.DataFrame, conf_level: float
                 "Grade 3 or above, n/N (%; CI)": share(sum(by_grade[grade] for grade in (3, 4, 5)), len(patients), conf_level),
                 **{heading: percent(by_group(group), sizes[group]) for group, heading in heads.items() if group != "all"}}
 
-    rows = [line(term, {grade: int(row[grade]) for grade in (1, 2, 3, 4, 5)}, lambda group, row=row: int(row[group])) for term, row in table.iterrows()]
+    rows = [line(term, {grade: int(row[grade]) for grade in (1, 2, 3, 4, 5)}, lambda group, row=row: int(row[group]))
+            for term, row in table.iterrows()]
     rows.append(line("Any event", {grade: int((worst == grade).sum()) for grade in (1, 2, 3, 4, 5)},
                      lambda group: int((worst[_members(patients, group)] > 0).sum())))
     return pd.DataFrame(rows)
@@ -161,8 +166,9 @@ def sir_table(events: pd.DataFrame) -> pd.DataFrame:
         own = events[severity.isna() if level is None else (severity == level).fillna(False)]
         if level is None and own.empty:
             continue
-        rows.append({"SIR severity": label if level is None else f"{level} {label}", **{f"CTCAE grade {grade}": int((own["grade"] == grade).sum()) for grade in (1, 2, 3, 4, 5)},
-                     "Events": len(own), "Patients": own["patient"].nunique()})
+        by_grade = {f"CTCAE grade {grade}": int((own["grade"] == grade).sum()) for grade in (1, 2, 3, 4, 5)}
+        rows.append({"SIR severity": label if level is None else f"{level} {label}", **by_grade, "Events": len(own),
+                     "Patients": own["patient"].nunique()})
     return pd.DataFrame(rows)
 
 
@@ -172,7 +178,8 @@ def deaths_table(patients: pd.DataFrame, days=(30, 90), conf_level: float = 0.95
     for limit in days:
         found = {heading: toxicity.early_deaths(patients[patients["patient"].isin(_members(patients, column))], limit)
                  for column, heading in headings(patients).items()}
-        rows.append({"Within": f"{limit} days: deaths, n/N (%; CI)", **{heading: share(each.deaths, each.n_followed, conf_level) for heading, each in found.items()}})
+        shares = {heading: share(each.deaths, each.n_followed, conf_level) for heading, each in found.items()}
+        rows.append({"Within": f"{limit} days: deaths, n/N (%; CI)", **shares})
         rows.append({"Within": f"{limit} days: censored before", **{heading: str(each.n_lost) for heading, each in found.items()}})
     return pd.DataFrame(rows)
 
@@ -181,16 +188,17 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """Days in hospital for adverse events, overall and by first treatment."""
     days = events.get("hospital_days", pd.Series(np.nan, index=events.index)).astype(float)
     stays = events.assign(hospital_days=days)
-    rows = {"Patients admitted, n/N (%)": {}, "Days in hospital, total": {}, "Longest stay, days": {}, "Events with the stay not recorded": {}}
+    columns = {}
     for column, heading in headings(patients).items():
-        own = stays[stays["patient"].isin(_members(patients, column))]
-        known = own["hospital_days"].dropna()
-        nothing = len(own) > 0 and known.empty
-        rows["Patients admitted, n/N (%)"][heading] = None if nothing else percent(own.loc[own["hospital_days"] > 0, "patient"].nunique(), len(_members(patients, column)))
-        rows["Days in hospital, total"][heading] = None if nothing else number(known.sum(), 0)
-        rows["Longest stay, days"][heading] = None if nothing else number(known.max() if len(known) else 0, 0)
-        rows["Events with the stay not recorded"][heading] = str(int(own["hospital_days"].isna().sum()))
-    return pd.DataFrame([{"Stay": label, **cells} for label, cells in rows.items()])
+        members = _members(patients, column)
+        own = stays[stays["patient"].isin(members)]
+        known, admitted = own["hospital_days"].dropna(), own.loc[own["hospital_days"] > 0, "patient"].nunique()
+        # events whose stays are all unknown are not events without a stay
+        told = [None] * 3 if len(own) and known.empty else [percent(admitted, len(members)), number(known.sum(), 0),
+                                                            number(max(known, default=0), 0)]
+        columns[heading] = [*told, str(int(own["hospital_days"].isna().sum()))]
+    labels = ["Patients admitted, n/N (%)", "Days in hospital, total", "Longest stay, days", "Events with the stay not recorded"]
+    return pd.DataFrame({"Stay": labels, **columns})
 
 
 # -- liver scores --------------------------------------------------------------------------------------
@@ -205,11 +213,11 @@ def score_table(scores: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_l
             found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
             if column == "child_pugh" and not found.n:
                 continue
+            change = number(found.change, 2) + (f" ({limits(found.lower, found.upper)})" if found.n > 1 else "")
             rows.append({"Group": heading, "Score": label, "Patients": f"{found.n}/{len(_members(patients, group))}",
                          "Baseline, mean (SD)": f"{number(found.mean_before, 2)} ({number(found.sd_before, 2)})",
                          "After, mean (SD)": f"{number(found.mean_after, 2)} ({number(found.sd_after, 2)})",
-                         "Change (CI)": f"{number(found.change, 2)} ({limits(found.lower, found.upper)})" if found.n > 1 else number(found.change, 2),
-                         "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",
+                         "Change (CI)": change, "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",
                          "Paired t": p_value(found.t_p), "Wilcoxon": p_value(found.wilcoxon_p)})
     return pd.DataFrame(rows)
 
@@ -244,8 +252,8 @@ def _class(name) -> str:
 
 _STROBE, _SIR = "STROBE, cohort studies", "Reporting standards of interventional radiology"
 REPORTING_ITEMS = (
-    (_STROBE, "7 and 8: outcomes defined, how they were measured", "Table 2.1; the sections on laboratory and clinical toxicity"),
-    (_STROBE, "12c and 14b: missing data", "Tables 2.2, 2.3 and 2.4 (graded, missing, not graded); Table 2.9 (censored before)"),
+    (_STROBE, "7 and 8: outcomes defined, how they were measured", "Table 2.1; laboratory and clinical toxicity"),
+    (_STROBE, "12c and 14b: missing data", "Tables 2.2, 2.3 and 2.4 (not graded); Table 2.9 (censored before)"),
     (_STROBE, "15: outcome events", "Tables 2.2, 2.4, 2.6, 2.9"),
     (_STROBE, "16a: estimates with their precision", "Tables 2.2, 2.4, 2.6, 2.9, 2.10"),
     (_STROBE, "17: other analyses", "Table 2.5 (versions and rules); Table 2.10 (other scores, treatments)"),

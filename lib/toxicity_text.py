@@ -42,9 +42,10 @@ def worst_grade_sentence(worst: pd.DataFrame, worst_new: pd.Series) -> str:
     severe = worst.loc[(grade >= 3).fillna(False), "worst_terms"]
     causes = "; ".join(f"{plain(patient)} ({terms.lower()})" for patient, terms in severe.head(NAMED_AT_MOST).items())
     more = f"; and {len(severe) - NAMED_AT_MOST} more" if len(severe) > NAMED_AT_MOST else ""
-    return (f"Worst grade was 1 or 2 in **{percent(int(grade.between(1, 2).sum()), n)}**, 3 in **{percent(int((grade == 3).sum()), n)}** and 4 in "
-            f"{percent(int((grade == 4).sum()), n)} of the patients graded. Counting only what is new or worse than at baseline, "
-            f"{percent(int((worst_new > 0).sum()), int(worst_new.notna().sum()))} had any grade. "
+    low, third, fourth = (percent(int(holds.sum()), n) for holds in (grade.between(1, 2), grade == 3, grade == 4))
+    new = percent(int((worst_new > 0).sum()), int(worst_new.notna().sum()))
+    return (f"Worst grade was 1 or 2 in **{low}**, 3 in **{third}** and 4 in {fourth} of the patients graded. "
+            f"Counting only what is new or worse than at baseline, {new} had any grade. "
             + (f"Grade 3 or above: {causes}{more}." if len(severe) else "Nobody reached grade 3."))
 
 
@@ -65,7 +66,8 @@ def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, worst_grade: pd.S
     told = "; ".join(f"**{printed}** ({place})" for printed, place in places.items())
     low, severe = int(worst_grade.between(1, 2).sum()), int((worst_grade == 3).sum())
     sentences = [f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else ""),
-                 f"These rows give {low} with worst grade 1 or 2; with the {severe} of grade 3 that makes {low + severe} of {len(worst_grade)}."]
+                 f"These rows give {low} with worst grade 1 or 2; with the {severe} of grade 3 that makes {low + severe} "
+                 f"of {len(worst_grade)}."]
     for printed in places.index:
         agree = counts[counts["grade_1_2"] == int(printed)]
         each = [f"version {version} ({_how(own)})" for version, own in agree.groupby("version", sort=False)]
@@ -88,11 +90,13 @@ def injury_sentence(injury: pd.DataFrame) -> str:
         return "Hy's law is not judged: no patient has ALT and bilirubin with their limits after baseline."
     n, counts = len(ranges), ranges.value_counts()
     hy = injury[injury["range"] == toxicity.HYS_LAW]
-    told = (f"{percent(len(hy), n)} patients lie in Hy's law range; {percent(int(counts.get(toxicity.HYPERBILIRUBINAEMIA, 0)), n)} have bilirubin "
-            f"alone above 2 times ULN and {percent(int(counts.get(toxicity.TEMPLES_COROLLARY, 0)), n)} ALT alone above 3 times ULN.")
+    bilirubin, alt = (percent(int(counts.get(name, 0)), n) for name in (toxicity.HYPERBILIRUBINAEMIA, toxicity.TEMPLES_COROLLARY))
+    told = (f"{percent(len(hy), n)} patients lie in Hy's law range; {bilirubin} have bilirubin alone above 2 times ULN and "
+            f"{alt} ALT alone above 3 times ULN.")
     if not len(hy):
         return f"{told} Nobody meets the laboratory part of Hy's law."
-    return f"{told} Of those in Hy's law range {int((hy['alp'] >= 2).sum())} have ALP at or above 2 times ULN, which points away from hepatocellular injury."
+    return (f"{told} Of those in Hy's law range {int((hy['alp'] >= 2).sum())} have ALP at or above 2 times ULN, "
+            "which points away from hepatocellular injury.")
 
 
 def clinical_sentence(events: pd.DataFrame, worst: pd.Series) -> str:
@@ -101,8 +105,9 @@ def clinical_sentence(events: pd.DataFrame, worst: pd.Series) -> str:
     worst_mild, severe = int(worst.between(1, 2).sum()), int((worst >= 3).sum())
     extra = mild - worst_mild
     told = ("the same" if not extra else f"fewer by {extra}: whoever had a severe event and milder ones beside it")
-    return (f"**{percent(mild, n)}** patients had at least one event of grade 1 or 2 and **{percent(severe, n)}** one of grade 3 or above. "
-            f"Counted by worst grade, as the laboratory count is, grade 1 or 2 would be {percent(worst_mild, n)}, {told}.")
+    return (f"**{percent(mild, n)}** patients had at least one event of grade 1 or 2 and **{percent(severe, n)}** one of "
+            f"grade 3 or above. Counted by worst grade, as the laboratory count is, grade 1 or 2 would be "
+            f"{percent(worst_mild, n)}, {told}.")
 
 
 def sir_sentence(events: pd.DataFrame) -> str:
@@ -111,7 +116,8 @@ def sir_sentence(events: pd.DataFrame) -> str:
         return "No event to put on either scale."
     severity = toxicity.sir_severity(events)
     n, unknown = len(events), int(severity.isna().sum())
-    told = (f"On the SIR scale {percent(int((severity >= 3).sum()), n)} events were severe or worse and {percent(int((severity == 2).sum()), n)} moderate; "
+    severe, moderate = percent(int((severity >= 3).sum()), n), percent(int((severity == 2).sum()), n)
+    told = (f"On the SIR scale {severe} events were severe or worse and {moderate} moderate; "
             f"by CTCAE {percent(int((events['grade'] >= 3).sum()), n)} were grade 3 or worse.")
     return told + (f" For {unknown} the stay in hospital is not recorded." if unknown else "")
 
@@ -122,8 +128,9 @@ def deaths_sentence(patients: pd.DataFrame, days: tuple[int, ...], conf_level: f
     for limit in days:
         found = toxicity.early_deaths(patients, limit)
         share = proportion(found.deaths, found.n_followed, conf_level)
-        sure = f"{100 * conf_level:g}% interval {interval(100 * share.lower, 100 * share.upper)}%" if found.n_followed else "nobody was followed that long"
-        told.append(f"{percent(found.deaths, found.n_followed)} died within {limit} days ({sure})")
+        known = f"{100 * conf_level:g}% interval {interval(100 * share.lower, 100 * share.upper)}%"
+        told.append(f"{percent(found.deaths, found.n_followed)} died within {limit} days "
+                    f"({known if found.n_followed else 'nobody was followed that long'})")
     return "; ".join(told) + "."
 
 
@@ -133,16 +140,21 @@ def score_sentence(change: dict[str, PairedChange], conf_level: float) -> str:
     if not tested:
         return "No score is tested: fewer than two patients have one at both visits, or nobody changed."
     name, first = next(iter(tested.items()))
-    told = [f"{name} went from {number(first.mean_before)} to {number(first.mean_after)}, a change of **{number(first.change)}** ({100 * conf_level:g}% interval "
-            f"{limits(first.lower, first.upper)}; paired t {p_value(first.t_p)}, Wilcoxon {p_value(first.wilcoxon_p)}; n = {first.n})."]
-    rise = [other for other, each in tested.items() if each.lower > 0]
-    fall = [other for other, each in tested.items() if each.upper < 0]
-    neither = [other for other in tested if other not in rise + fall]
-    parts = [f"above zero for {join(rise)}"] * bool(rise) + [f"below zero for {join(fall)}"] * bool(fall) + [f"around zero for {join(neither)}"] * bool(neither)
+    told = [f"{name} went from {number(first.mean_before)} to {number(first.mean_after)}, a change of **{number(first.change)}** "
+            f"({100 * conf_level:g}% interval {limits(first.lower, first.upper)}; paired t {p_value(first.t_p)}, "
+            f"Wilcoxon {p_value(first.wilcoxon_p)}; n = {first.n})."]
+    where = {other: "above" if each.lower > 0 else "below" if each.upper < 0 else "around" for other, each in tested.items()}
+    parts = [f"{side} zero for {join([other for other in where if where[other] == side])}"
+             for side in ("above", "below", "around") if side in where.values()]
     told.append(f"The interval of the change lies {join(parts)}.")
     if len(parts) > 1:
         told.append("The answer depends on the score, so the score has to be named before the data are seen.")
     return " ".join(told)
+
+
+def rose_and_fell(change: dict[str, PairedChange]) -> str:
+    """Patients whose score rose, stayed and fell, score by score."""
+    return " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell." for name, each in change.items())
 
 
 # -- quantities of the ledger --------------------------------------------------------------------------
@@ -153,9 +165,12 @@ def laboratory_quantities(worst_grade: pd.Series) -> dict[str, int]:
     if graded.empty:
         return {}
     low = graded[graded.between(1, 2)]
-    found = {"lab_toxicity.n_graded": len(graded), "lab_toxicity.grade_1_2.count": len(low), "lab_toxicity.grade_3.count": int((graded == 3).sum()),
-             "lab_toxicity.grade_4.count": int((graded == 4).sum()), "lab_toxicity.grade_3.grade": int(graded.max())}
-    return found | ({"lab_toxicity.grade_1_2.min": int(low.min()), "lab_toxicity.grade_1_2.max": int(low.max())} if len(low) else {})
+    found = {"lab_toxicity.n_graded": len(graded), "lab_toxicity.grade_1_2.count": len(low),
+             "lab_toxicity.grade_3.count": int((graded == 3).sum()), "lab_toxicity.grade_4.count": int((graded == 4).sum()),
+             "lab_toxicity.grade_3.grade": int(graded.max())}
+    if len(low):
+        found |= {"lab_toxicity.grade_1_2.min": int(low.min()), "lab_toxicity.grade_1_2.max": int(low.max())}
+    return found
 
 
 def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
@@ -165,12 +180,14 @@ def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
     term, mild = events["term"].str.lower(), events[events["grade"].between(1, 2)]
     gallbladder, syndrome = events[term.str.contains("cholecystitis")], events[term.str.contains("emboli[sz]ation syndrome")]
     complaints = events[term.isin(["nausea", "right upper quadrant pain", "epigastric pain"])]["grade"]
-    found = {"clinical_toxicity.grade_1_2.count": mild["patient"].nunique(), "clinical_toxicity.grade_3.count": events[events["grade"] == 3]["patient"].nunique(),
+    found = {"clinical_toxicity.grade_1_2.count": mild["patient"].nunique(),
+             "clinical_toxicity.grade_3.count": events[events["grade"] == 3]["patient"].nunique(),
              "cholecystitis.grade_2.count": int((gallbladder["grade"] == 2).sum()),
              "postembolization_syndrome.grade_3.count": syndrome[syndrome["grade"] == 3]["patient"].nunique()}
     stay = syndrome["hospital_days"] if "hospital_days" in syndrome else pd.Series(dtype=float)
-    highest = {"clinical_toxicity.grade_1_2.max": mild["grade"], "clinical_toxicity.grade_3.grade": events["grade"], "cholecystitis.grade": gallbladder["grade"],
-               "postembolization_syndrome.grade": syndrome["grade"], "postembolization_syndrome.hospital_days": stay}
+    highest = {"clinical_toxicity.grade_1_2.max": mild["grade"], "clinical_toxicity.grade_3.grade": events["grade"],
+               "cholecystitis.grade": gallbladder["grade"], "postembolization_syndrome.grade": syndrome["grade"],
+               "postembolization_syndrome.hospital_days": stay}
     found |= {name: float(values.max()) for name, values in highest.items() if values.notna().any()}
     found |= {"clinical_toxicity.grade_1_2.min": float(mild["grade"].min())} if len(mild) else {}
     return found | ({"clinical_toxicity.nausea_or_pain.grade": float(complaints.mode().max())} if len(complaints) else {})
@@ -181,14 +198,18 @@ def meld_quantities(found: PairedChange, change: pd.DataFrame) -> dict[str, floa
     if not found.n:
         return {}
     known = change["increased"].dropna()
-    values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before, "meld.month_3.mean": found.mean_after,
-              "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change, "meld.change.lower": found.lower, "meld.change.upper": found.upper,
-              "meld.paired_t.p": found.t_p, "meld.wilcoxon.p": found.wilcoxon_p,
-              "meld_change.increased.count": int(known.sum()), "meld_change.not_increased.count": int((~known).sum())}
+    values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before,
+              "meld.month_3.mean": found.mean_after, "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change,
+              "meld.change.lower": found.lower, "meld.change.upper": found.upper, "meld.paired_t.p": found.t_p,
+              "meld.wilcoxon.p": found.wilcoxon_p,
+              "meld_change.increased.count": int(known.sum()),
+              "meld_change.not_increased.count": int((~known).sum())}
     return {name: value for name, value in values.items() if not np.isnan(value)}
 
 
 def observed_window(events: pd.DataFrame) -> str:
     """The days on which the counted events began, for the record of the protocol."""
     onset = events["onset_day"].dropna() if "onset_day" in events else pd.Series(dtype=float)
-    return f"events began on days {number(onset.min(), 0)} to {number(onset.max(), 0)}" if len(onset) else "no day of onset is recorded"
+    if onset.empty:
+        return "no day of onset is recorded"
+    return f"events began on days {number(onset.min(), 0)} to {number(onset.max(), 0)}"

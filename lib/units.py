@@ -16,7 +16,8 @@ MOLAR_MASS_G_MOL = {"bilirubin": 584.66, "creatinine": 113.12, "albumin": 66_500
 _CONVERTED = ("value", "lower_normal", "upper_normal")
 # cell counts as laboratories write them: pint reads K as kelvin, G as gauss and knows no leading slash
 _COUNT_SPELLINGS = {"k/ul": "10^3/uL", "x10e3/ul": "10^3/uL", "thou/ul": "10^3/uL", "x10e9/l": "10^9/L", "10e3/ul": "10^3/uL",
-                    "10e9/l": "10^9/L", "g/l": "10^9/L", "/ul": "1/uL", "/mm3": "1/mm^3", "cells/ul": "1/uL", "10^3/mm3": "10^3/mm^3"}
+                    "10e9/l": "10^9/L", "g/l": "10^9/L", "/ul": "1/uL", "/mm3": "1/mm^3", "cells/ul": "1/uL",
+                    "10^3/mm3": "10^3/mm^3"}
 # a unit, not a computation: pint would work out 9^9^9 with patience
 _PLAUSIBLE = re.compile(r"[^\^*]{1,24}((\^|\*\*)-?\d{1,2}[^\^*]{0,12}){0,2}")
 
@@ -90,7 +91,8 @@ def conversion_factor(analyte: str, unit: str) -> float:
             raise ValueError(unit)
         return _factor(analyte, str(unit).strip())
     except Exception as error:  # pint raises many kinds for a text that is not a unit
-        raise UnitError(f"labs: unit '{unit}' does not measure {analyte}; write {reference} or a unit that converts to it.") from error
+        raise UnitError(f"labs: unit '{unit}' does not measure {analyte}; write {reference} or a unit that converts "
+                        "to it.") from error
 
 
 @cache

@@ -264,6 +264,24 @@ def test_chapter_does_not_depend_on_units_or_later_visits(folder, tmp_path, monk
         assert plain["chapter"].quantities[name]["value"] == pytest.approx(converted["chapter"].quantities[name]["value"], abs=1e-9)
 
 
+def test_chapter_with_ascites_and_encephalopathy_has_child_pugh(folder, tmp_path, monkeypatch):
+    rewrite(folder, "patients", lambda patients: patients.assign(ascites="none", encephalopathy=0))
+    told, space = run_chapter(folder, tmp_path, monkeypatch)
+    assert "Child-Pugh carries ascites and encephalopathy forward" in told
+    # normal bilirubin, albumin above 3.5 and INR below 1.7 without signs are 5 points; no patient can have fewer
+    assert space["scores"]["child_pugh"].min() == 5 and space["scores"]["child_pugh_class"].notna().all()
+
+
+def test_chapter_takes_treatments_and_terms_it_has_never_seen(folder, tmp_path, monkeypatch):
+    rewrite(folder, "patients", lambda patients: patients.replace("Y90", "<b>$x$ bland</b>"))
+    rewrite(folder, "treatments", lambda rows: rows.replace("Y90", "<b>$x$ bland</b>"))
+    rewrite(folder, "adverse_events", lambda events: events.assign(term="*pain* | $y$ <i>"))
+    told, space = run_chapter(folder, tmp_path, monkeypatch)
+    assert "<b>" not in told and "<i>" not in told
+    draw.plot_events(Figure().subplots(), space["by_term"], 24).figure.savefig(tmp_path / "events.png")
+    assert space["by_term"].index.tolist() == ["*pain* | $y$ <i>"]
+
+
 def test_every_parameter_is_obeyed(folder, tmp_path, monkeypatch):
     _, plain = run_chapter(folder, tmp_path, monkeypatch)
     _, other = run_chapter(folder, tmp_path, monkeypatch, conf_level=0.8, ctcae_version=6, toxicity_window_months=0.1)

@@ -18,6 +18,7 @@ LOGARITHMIC = ("bilirubin", "alt", "ast", "alp", "creatinine")
 SHOWN_UNITS = REFERENCE_UNITS | {"platelets": "10³/µL"}
 NORMAL_BAND = "#E3ECF4"
 TERMS_DRAWN = 20
+_ABOVE = {"loc": "lower left", "bbox_to_anchor": (0, 1.0), "handletextpad": 0.4, "columnspacing": 1.1, "borderaxespad": 0.2}
 WORSE, OTHERS = "#B2430C", "#A6A6A6"  # dark orange and pale grey: far apart in lightness too
 # light to dark with the grade: the order survives greyscale
 GRADE_COLOURS = {1: "#DCE6EF", 2: "#8FB3D1", 3: "#B2430C", 4: "#6E1F00", 5: "#222222"}
@@ -55,7 +56,8 @@ def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str
 
 def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> None:
     values = rows.pivot(index="patient", columns="visit", values="value").reindex(columns=["baseline", visit])
-    worse = rows[rows["visit"] == visit].set_index("patient")["new_or_worsened"].reindex(values.index).fillna(False).astype(bool)
+    worse = rows[rows["visit"] == visit].set_index("patient")["new_or_worsened"]
+    worse = worse.reindex(values.index).fillna(False).astype(bool)
     values = values.dropna(how="all")
     limits = rows[["lower_normal", "upper_normal"]].median()
     if limits.notna().any():
@@ -119,7 +121,8 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     for number, group in enumerate(groups):
         own = seen[seen.index.isin(treatments.index[treatments == group])]
         ax.scatter(own["alt"], own["bilirubin"], s=34, marker=MARKERS[number % len(MARKERS)], color=colours[group],
-                   edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= 100 else 0.5, label=f"{as_text(group)} (n = {len(own)})", zorder=3)
+                   edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= 100 else 0.5, zorder=3,
+                   label=f"{as_text(group)} (n = {len(own)})")
     edges = seen[["alt", "bilirubin"]].to_numpy()
     low, high = (min(0.2, edges.min() / 1.4), max(10.0, edges.max() * 1.6)) if len(seen) else (0.2, 10.0)
     for axis in (ax.xaxis, ax.yaxis):
@@ -135,7 +138,7 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     ax.set_xlabel("peak ALT after baseline, multiples of ULN")
     ax.set_ylabel("peak bilirubin, multiples of ULN")
     if groups:
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=min(len(groups), 3), handletextpad=0.2, columnspacing=1.0, borderaxespad=0)
+        ax.legend(ncols=min(len(groups), 3), **_ABOVE)
     return ax
 
 
@@ -158,15 +161,17 @@ def plot_events(ax, table: pd.DataFrame, n_patients: int):
     left = np.zeros(len(terms))
     for grade in [grade for grade in GRADE_COLOURS if len(table) and table[grade].any()]:
         width = table.loc[terms, grade].to_numpy(dtype=float)
-        bars = ax.barh(range(len(terms)), width, left=left, color=GRADE_COLOURS[grade], edgecolor=INK, linewidth=0.6, height=0.72, label=f"grade {grade}")
-        ax.bar_label(bars, [f"{count:g}" if count >= 0.03 * n_patients else "" for count in width], label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
+        bars = ax.barh(range(len(terms)), width, left=left, height=0.72, label=f"grade {grade}",
+                       color=GRADE_COLOURS[grade], edgecolor=INK, linewidth=0.6)
+        counts = [f"{count:g}" if count >= 0.03 * n_patients else "" for count in width]
+        ax.bar_label(bars, counts, label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
         left += width
     ax.set_yticks(range(len(terms)), [as_text(term) for term in terms])
     ax.set_xlim(0, max(n_patients, 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     ax.set_xlabel(f"patients, of {n_patients}")
     if left.any():
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=5, handlelength=1.4, handletextpad=0.4, columnspacing=1.2, borderaxespad=0.2)
+        ax.legend(ncols=5, handlelength=1.4, **_ABOVE)
     else:
         ax.text(0.5, 0.5, "no events", ha="center", va="center", color=GREY, transform=ax.transAxes)
     return ax
