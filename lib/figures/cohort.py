@@ -142,6 +142,9 @@ def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
     _response_columns(ax, lanes, y, responses or {}, small + 0.5)
     _swimmer_legend(figure, sessions is not None, response_months is not None,
                     lanes["progression_months"].notna().any())
+    # laid out once: some hundred marks and words would be laid out anew for each file format
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     return figure
 
 
