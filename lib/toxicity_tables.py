@@ -26,6 +26,25 @@ def share(count: int, n: int, conf_level: float) -> str:
     return f"{count}/{n} ({number(100 * found.estimate)}%; {interval(100 * found.lower, 100 * found.upper)})"
 
 
+def share_and_interval(name: str, count: int, n: int, conf_level: float) -> dict[str, str]:
+    """Two cells, ``name, n/N (%)`` and ``name, CI (%)``, for tables with room for a column each."""
+    found = proportion(count, n, conf_level)
+    return {f"{name}, n/N (%)": percent(count, n), f"{name}, CI (%)": interval(100 * found.lower, 100 * found.upper) if n else None}
+
+
+def spanned(**spanners: list[str]) -> dict[str, dict]:
+    """Layout for `lib.tables.render`: columns under a common heading lose the words that the heading says.
+
+    Parameters
+    ----------
+    **spanners
+        Heading, with underscores for spaces -> columns; what follows the heading in a column's name is shown.
+    """
+    spanners = {heading.replace("_", " "): columns for heading, columns in spanners.items()}
+    labels = {column: column.removeprefix(heading).lstrip(", ") for heading, columns in spanners.items() for column in columns}
+    return {"spanners": spanners, "labels": labels}
+
+
 def names(patients) -> str:
     """Patients by label, a long list cut short: "P01, P02 and 7 more"."""
     patients = [str(patient) for patient in patients]
@@ -72,9 +91,13 @@ def grade_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, analyt
         counts = {f"Grade {grade}": int((own["grade"] == grade).sum()) for grade in LAB_GRADES} if len(own) else {}
         rows.append({"Analyte": ANALYTE_NAMES[analyte], "Graded": f"{len(own)}/{len(patients)}",
                      **{f"Grade {grade}": None for grade in LAB_GRADES}, **{name: str(count) for name, count in counts.items()},
-                     "Any grade, n/N (%; CI)": share(int((own["grade"] > 0).sum()), len(own), conf_level),
-                     "New or worsened, n/N (%; CI)": share(int(known.sum()), len(known), conf_level)})
+                     **share_and_interval("Any grade", int((own["grade"] > 0).sum()), len(own), conf_level),
+                     **share_and_interval("New or worsened", int(known.sum()), len(known), conf_level)})
     return pd.DataFrame(rows)
+
+
+GRADE_LAYOUT = spanned(Grade=[f"Grade {grade}" for grade in LAB_GRADES], Any_grade=["Any grade, n/N (%)", "Any grade, CI (%)"],
+                       New_or_worsened=["New or worsened, n/N (%)", "New or worsened, CI (%)"])
 
 
 def shift_tables(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> pd.DataFrame:
@@ -133,6 +156,7 @@ def readings(labs: pd.DataFrame, patients: pd.DataFrame, visit: str) -> pd.DataF
     return pd.DataFrame(rows)
 
 
+SHIFT_LAYOUT = spanned(Grade=[f"Grade {grade}" for grade in LAB_GRADES])
 READING_LABELS = {"version": "CTCAE", "rule": "Baseline rule", "reading": "Counted", "grade_0": "Worst grade 0",
                   "grade_1_2": "Worst grade 1–2", "grade_3_4": "Worst grade 3–4", "not_graded": "Not graded"}
 
@@ -147,8 +171,8 @@ def events_table(events: pd.DataFrame, patients: pd.DataFrame, conf_level: float
     shown_grades = [grade for grade in (1, 2, 3, 4, 5) if grade <= 3 or (len(table) and table[grade].any())]
     def line(term, by_grade, by_group):
         return {"Term": term, **{f"Grade {grade}": by_grade[grade] for grade in shown_grades},
-                "Any grade, n/N (%; CI)": share(sum(by_grade.values()), len(patients), conf_level),
-                "Grade 3 or above, n/N (%; CI)": share(sum(by_grade[grade] for grade in (3, 4, 5)), len(patients), conf_level),
+                **share_and_interval("Any grade", sum(by_grade.values()), len(patients), conf_level),
+                **share_and_interval("Grade 3 or above", sum(by_grade[grade] for grade in (3, 4, 5)), len(patients), conf_level),
                 **{heading: percent(by_group(group), sizes[group]) for group, heading in heads.items() if group != "all"}}
 
     rows = [line(term, {grade: int(row[grade]) for grade in (1, 2, 3, 4, 5)}, lambda group, row=row: int(row[group]))
@@ -156,6 +180,13 @@ def events_table(events: pd.DataFrame, patients: pd.DataFrame, conf_level: float
     rows.append(line("Any event", {grade: int((worst == grade).sum()) for grade in (1, 2, 3, 4, 5)},
                      lambda group: int((worst[_members(patients, group)] > 0).sum())))
     return pd.DataFrame(rows)
+
+
+def events_layout(table: pd.DataFrame) -> dict[str, dict]:
+    """Headings of the table of adverse events, whichever grades it shows."""
+    pairs = {"Any_grade": "Any grade", "Grade_3_or_above": "Grade 3 or above"}
+    return spanned(Grade=[column for column in table if column.startswith("Grade ") and column[6:].isdigit()],
+                   **{key: [f"{name}, n/N (%)", f"{name}, CI (%)"] for key, name in pairs.items()})
 
 
 def sir_table(events: pd.DataFrame) -> pd.DataFrame:
@@ -170,6 +201,9 @@ def sir_table(events: pd.DataFrame) -> pd.DataFrame:
         rows.append({"SIR severity": label if level is None else f"{level} {label}", **by_grade, "Events": len(own),
                      "Patients": own["patient"].nunique()})
     return pd.DataFrame(rows)
+
+
+SIR_LAYOUT = spanned(CTCAE_grade=[f"CTCAE grade {grade}" for grade in (1, 2, 3, 4, 5)])
 
 
 def deaths_table(patients: pd.DataFrame, days=(30, 90), conf_level: float = 0.95) -> pd.DataFrame:

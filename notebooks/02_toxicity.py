@@ -95,6 +95,7 @@ chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_draw
 # %%
 chapter.table(tables.grade_table(grades, patients, toxicity_visit, conf_level=conf_level), "2.2",
               f"{edition} grade of each analyte at {visit}, patients, N = {n_treated}; baseline rule: {baseline_rule}.",
+              **tables.GRADE_LAYOUT,
               notes=[interval_note, "New or worsened: above the grade that the baseline value has under the same rule. A value "
                      "without its normal limit or a needed baseline is not graded; it never counts as grade 0."])
 
@@ -110,7 +111,7 @@ say(changed)
 # %%
 chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
               f"Shift of the {edition} grade from baseline (rows) to {visit} (columns), patients per analyte, N = {n_treated}.",
-              group="Analyte", stub="Baseline",
+              group="Analyte", stub="Baseline", **tables.SHIFT_LAYOUT,
               notes=["Missing: no grade at that visit. Baseline grades that nobody had are left out."])
 
 # %% [markdown]
@@ -179,8 +180,9 @@ if not recorded:
 
 # %%
 if recorded:
-    chapter.table(tables.events_table(events, patients, conf_level), "2.6",
-                  f"Clinical adverse events {window}, by term and worst CTCAE grade, patients, N = {n_treated}.",
+    listed = tables.events_table(events, patients, conf_level)
+    chapter.table(listed, "2.6", f"Clinical adverse events {window}, by term and worst CTCAE grade, patients, N = {n_treated}.",
+                  **tables.events_layout(listed),
                   notes=[interval_note, "Columns by first treatment: any grade, n/N (%). Related or not, every event counts."])
 
 # %%
@@ -208,7 +210,7 @@ if recorded:
 if recorded:
     chapter.table(tables.sir_table(events), "2.7",
                   f"Adverse events {window} by SIR severity (rows) and CTCAE grade (columns): {len(events)} events in "
-                  f"{events['patient'].nunique()}/{n_treated} patients.",
+                  f"{events['patient'].nunique()}/{n_treated} patients.", **tables.SIR_LAYOUT,
                   notes=["SIR: overnight stay = moderate, admission beyond a day = severe (Khalilzadeh et al., J Vasc Interv "
                          "Radiol 2017). Without a stay, CTCAE grade 3 counts as moderate."])
 
