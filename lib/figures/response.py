@@ -13,12 +13,13 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from lib.cohort import DAYS_PER_MONTH
-from lib.figures.style import CATEGORY_COLOURS, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALE, colour_for
+from lib.figures.style import CATEGORY_COLOURS, FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALE, colour_for
 from lib.response import CATEGORIES, Agreement
 from lib.response.study import CohortResponse
 
-WIDTH_IN = 5.6
+WIDTH_IN = 4.8
 """Narrower than the page: the labels then stay readable on a phone."""
+MARGIN_IN, BAR_IN = 0.9, 0.165
 LARGEST_CHANGE = 100.0
 NODE_WIDTH, GAP, THINNEST_LABELLED = 0.10, 0.04, 0.02
 RESPONSE_LINE, PROGRESSION_LINE = -30.0, 20.0
@@ -54,7 +55,9 @@ def draw_waterfall(judged: CohortResponse, drawn: int):
     if not judged.response:
         return _empty(_reason(judged.lacking))
     tables = {name: judged.landmark(name).assign(group=judged.group) for name in judged.response}
-    figure, axes = plt.subplots(len(tables), 1, figsize=(WIDTH_IN, 0.5 + 2.75 * len(tables)), sharey=True, squeeze=False)
+    bars = len(judged.group) if len(judged.group) <= drawn else 0
+    width = min(FULL_WIDTH_IN, max(WIDTH_IN, MARGIN_IN + BAR_IN * bars))
+    figure, axes = plt.subplots(len(tables), 1, figsize=(width, 0.5 + 2.75 * len(tables)), sharey=True, squeeze=False)
     for ax, (criterion, table) in zip(axes[:, 0], tables.items()):
         measured = table.dropna(subset="change_percent").sort_values("change_percent", ascending=False, kind="stable")
         draw = _bars if len(measured) <= drawn else _profiles
@@ -65,7 +68,7 @@ def draw_waterfall(judged: CohortResponse, drawn: int):
         ax.axhline(0, color=INK, linewidth=0.8)
         ax.set_title(f"{criterion}: {len(measured)} of {len(table)} patients measured")
         ax.set_ylabel("Change in sum (%)")
-        ax.set_ylim(-108, LARGEST_CHANGE + 20)
+        ax.set_ylim(-108, LARGEST_CHANGE + 32)
     figure.legend(handles=_group_handles(judged.groups, star=len(judged.group) <= drawn), loc="outside lower center", ncols=2)
     return figure
 
@@ -80,8 +83,10 @@ def _bars(ax, measured: pd.DataFrame, groups: list[str]) -> None:
     for x, change in enumerate(measured.change_percent):
         if change > LARGEST_CHANGE:
             ax.text(x, LARGEST_CHANGE + 3, f"+{change:.0f}", ha="center", va="bottom", rotation=90, fontsize=8)
+    # in points: as large as the bars are wide, and none at all where that is too small to read
+    size = min(8.0, 0.9 * 72 * (ax.figure.get_figwidth() - MARGIN_IN) / max(len(measured), 1))
     labels = [f"{row.Index}  {row.response}{'*' if row.decided_by == 'new lesion' else ''}" for row in measured.itertuples()]
-    ax.set_xticks(range(len(measured)), labels, rotation=90, fontsize=8)
+    ax.set_xticks(range(len(measured)), labels if size >= 4 else [""] * len(labels), rotation=90, fontsize=size)
     ax.tick_params(axis="x", length=0)
     ax.set_xlim(-0.7, max(len(measured), 3) - 0.3)
 
