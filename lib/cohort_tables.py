@@ -298,26 +298,32 @@ def table_one_notes(groups: pd.Series, show_p_values: bool) -> list[str]:
     return [*notes, "P: Kruskal-Wallis or Fisher-Freeman-Halton, unadjusted."] if show_p_values else notes
 
 
-STROBE = (
-    ("4, 5", "Design and setting", "opening of this chapter; no dates are in the rows"),
-    ("6a", "Eligibility and selection", "Figure 1.1, Table 1.2"),
-    ("7, 11", "Variables and their groupings", "parameters cell, Table 1.1"),
-    ("8", "Sources of measurement", "codebook of the data folder"),
-    ("9", "Bias", "Table 1.3, Figure 1.3"),
-    ("10", "Study size", "Figure 1.1"),
-    ("12c, 14b", "Missing data", "Table 1.1, Figure 1.4"),
-    ("13a, 13c", "Numbers at each stage, flow diagram", "Figure 1.1"),
-    ("13b", "Reasons for not taking part", "not in the rows"),
-    ("14a", "Characteristics of the patients", "Table 1.1, Figure 1.2"),
-    ("14c", "Follow-up time", "Table 1.5, Figure 1.5"),
+REPORTING = (
+    ("STROBE", "4, 5", "Design and setting", "opening of this chapter; no dates are in the rows"),
+    ("STROBE", "6a", "Eligibility and selection", "Figure 1.1, Table 1.2"),
+    ("STROBE", "7, 11", "Variables and their groupings", "parameters cell, Table 1.1"),
+    ("STROBE", "8", "Sources of measurement", "codebook of the data folder"),
+    ("STROBE", "9", "Bias", "Table 1.3, Figure 1.3"),
+    ("STROBE", "10", "Study size", "Figure 1.1"),
+    ("STROBE", "12c, 14b", "Missing data", "Table 1.1, Figure 1.4"),
+    ("STROBE", "13a, 13c", "Numbers at each stage, flow diagram", "Figure 1.1"),
+    ("STROBE", "13b", "Reasons for not taking part", "not in the rows"),
+    ("STROBE", "14a", "Characteristics of the patients", "Table 1.1, Figure 1.2"),
+    ("STROBE", "14c", "Follow-up time", "Table 1.5, Figure 1.5"),
+    ("SIR, transcatheter therapy", "patients", "Number, size and lobes of the tumours, disease outside the liver, earlier treatment",
+     "Table 1.1, Figure 1.3"),
+    ("SIR, transcatheter therapy", "technique", "Agent, dose, particles, selectivity, sessions and intervals", "Table 1.4, sentence below it"),
+    ("SIR, tumour ablation", "technique", "Applicator, margin, number and size of the tumours", "Table 1.3, Table 1.4"),
 )
 
 
-def strobe_table() -> pd.DataFrame:
-    """The STROBE items of a cohort study that this chapter answers, and where.
+def reporting_table() -> pd.DataFrame:
+    """The reporting items that this chapter answers, and where.
 
     References
     ----------
     von Elm E et al. The STROBE statement. Lancet 2007;370:1453-1457.
+    Brown DB et al. Transcatheter therapy for hepatic malignancy. J Vasc Interv Radiol 2007;18:1469-1478 (SIR).
+    Ahmed M et al. Image-guided tumor ablation: a 10-year update. Radiology 2014;273:241-260.
     """
-    return pd.DataFrame(STROBE, columns=["STROBE item", "What it asks for", "Answered in"])
+    return pd.DataFrame(REPORTING, columns=["Standard", "Item", "What it asks for", "Answered in"])

@@ -165,10 +165,19 @@ def beyond_protocol(study: Cohort, lobes: pd.DataFrame) -> str:
         return "No treatments table: the technique is not checked."
     unnamed = sorted(set(study.treatments["treatment"]) - set(TREATMENTS))
     text = f"Not described by the protocol: {join(map(plain, unnamed))}. " if unnamed else ""
+    text += _approach(study.treatments)
     if lobes.empty:
         return f"{text}Lobes are not known, or nobody with disease in both was embolised."
     both = int((lobes["n_lobes"] > 1).sum())
     return f"{text}Of the embolised patients with disease in both lobes {percent(both, len(lobes))} had both treated."
+
+
+def _approach(treatments: pd.DataFrame) -> str:
+    known = treatments["approach"].dropna() if "approach" in treatments else pd.Series(dtype=object)
+    if known.empty:
+        return ""
+    counts = join(f"{plain(approach)} in {percent(int(count), len(known))}" for approach, count in known.value_counts().items())
+    return f"The catheter was placed {counts} of the sessions where it is recorded. "
 
 
 def visits(study: Cohort, times: pd.DataFrame, visit: str | None, protocol: Protocol) -> str:

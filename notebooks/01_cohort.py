@@ -297,12 +297,13 @@ cohort_records.record_follow_up(chapter, followed)
 # %% [markdown]
 # ## Reporting items
 #
-# The STROBE statement lists what a report of a cohort study should hold. These are the items that this chapter answers,
-# with the table or figure that answers each, and those that the rows leave open.
+# The STROBE statement lists what a report of a cohort study should hold, and the Society of Interventional Radiology what
+# a report of liver embolisation or of ablation should. These are the items that this chapter answers, with the table or
+# figure that answers each, and those that the rows leave open.
 
 # %%
-chapter.table(cohort_tables.strobe_table(), "1.6", caption="STROBE items for cohort studies answered in this chapter.",
-              left=["What it asks for", "Answered in"])
+chapter.table(cohort_tables.reporting_table(), "1.6", left=["Item", "What it asks for", "Answered in"],
+              caption="Items of STROBE (cohort studies) and of the SIR reporting standards answered in this chapter.")
 
 # %% [markdown]
 # ## Against the paper

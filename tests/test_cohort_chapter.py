@@ -11,7 +11,7 @@ import pytest
 import lib.narrative
 from lib.baseline import Variable, baseline_variables, lanes
 from lib.cohort import build_cohort, read_cohort
-from lib.cohort_tables import STROBE, allocation_table, checks_table, flow_boxes, follow_up_table, table_one
+from lib.cohort_tables import REPORTING, allocation_table, checks_table, flow_boxes, follow_up_table, table_one
 from lib.cohort_text import counted, known_items, named, share_in_words
 from lib.figures import cohort as figures
 from lib.notebooks import read_source
@@ -223,9 +223,9 @@ def test_the_least_complete_item_is_named():
     assert known_items(matrix[["age"]]) == "1 of 1 items are known for every patient."
 
 
-def test_strobe_places_exist_in_the_chapter():
+def test_places_of_reporting_items_exist_in_the_chapter():
     source = CHAPTER.read_text("utf-8")
-    for _, _, place in STROBE:
+    for *_, place in REPORTING:
         for part in place.split(", "):
             kind, _, label = part.partition(" ")
             if kind in ("Figure", "Table"):
