@@ -112,13 +112,13 @@ def _patients(rows) -> str:
     return "patient" if len(rows) == 1 else "patients"
 
 
-def wrong_columns(columns: pd.DataFrame) -> str:
+def wrong_columns(columns: pd.DataFrame, up_to: int) -> str:
     """Which printed columns have percentages of another denominator than the patients they hold."""
     wrong = columns[~columns.right]
     if wrong.empty:
         return "Every printed percentage is a share of the patients its column holds."
     parts = [f"{row.criterion} under {row.group} holds {row.n} patients, yet its percentages are shares of "
-             f"{join(row.denominators, 'or') if row.denominators else 'no single number'} and add up to {number(row.percent_sum)}"
+             f"{join(row.denominators, 'or') if row.denominators else f'no number up to {up_to}'} and add up to {number(row.percent_sum)}"
              for row in wrong.itertuples()]
     return f"**Wrong denominator:** {'; '.join(parts)}."
 

@@ -163,7 +163,7 @@ chapter.table(
 columns = column_denominators(printed, largest_denominator)
 chapter.table(tables.denominator_table(columns), "3.5", caption="Columns of the paper's Table 3: patients they hold, "
               "and the denominator behind their percentages.", group="Criterion", stub="Column")
-say(words.wrong_columns(columns))
+say(words.wrong_columns(columns, largest_denominator))
 
 # %% [markdown]
 # The printed counts bound how the two criteria must differ, too: where more patients of a treatment progress by RECIST

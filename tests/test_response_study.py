@@ -172,10 +172,17 @@ def test_four_extrahepatic_progressions_cannot_explain_five(printed):
 
 
 def test_wrong_columns_are_named_and_only_they(printed):
-    said = words.wrong_columns(column_denominators(printed))
+    said = words.wrong_columns(column_denominators(printed), 100)
     assert said.count("holds 13 patients, yet its percentages are shares of 23") == 2 and "Y90" not in said
     right = printed.assign(percent=printed.percent.replace({"30.4": "53.8", "26.1": "46.2", "13.0": "23.1", "17.4": "30.8"}))
-    assert words.wrong_columns(column_denominators(right)).startswith("Every printed percentage")
+    assert words.wrong_columns(column_denominators(right), 100).startswith("Every printed percentage")
+
+
+def test_a_short_search_says_so_and_accuses_no_right_column(printed):
+    """Tried up to 20 only, 23 is not found; the columns of 24 patients are right all the same."""
+    columns = column_denominators(printed, up_to=20)
+    assert columns.loc[~columns.right, "group"].tolist() == ["DEB-TACE", "DEB-TACE"]
+    assert "shares of no number up to 20" in words.wrong_columns(columns, 20)
 
 
 def test_reference_cohort_gives_the_papers_response_as_the_ledger_expects(reference):

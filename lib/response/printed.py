@@ -47,7 +47,7 @@ def column_denominators(printed: pd.DataFrame, up_to: int = 100) -> pd.DataFrame
     printed : DataFrame
         From `printed_response`.
     up_to : int
-        Largest denominator tried.
+        Largest denominator tried, though never below the patients that the column holds.
 
     Returns
     -------
@@ -57,8 +57,8 @@ def column_denominators(printed: pd.DataFrame, up_to: int = 100) -> pd.DataFrame
     """
     rows = []
     for (criterion, group), column in printed.groupby(["criterion", "group"], sort=False):
-        found = denominators_giving(column["count"], column.percent, up_to)
         n = int(column["count"].sum())
+        found = denominators_giving(column["count"], column.percent, max(up_to, n))
         rows.append({"criterion": criterion, "group": group, "n": n,
                      "percent_sum": sum(parse_printed(text).value for text in column.percent),
                      "denominators": found, "right": n in found})
