@@ -388,14 +388,14 @@ def test_nobody_followed_has_no_denominator():
 
 # -- size ------------------------------------------------------------------------------------------------------------
 
-def test_five_thousand_patients_are_graded_in_under_two_seconds():
+def test_five_thousand_patients_are_graded_in_well_under_two_seconds():
     n, draw = 5000, np.random.default_rng(1)
     names = [f"P{i}" for i in range(n)]
     frame = pd.concat([pd.DataFrame({
         "patient": names, "visit": visit, "visit_day": day, "analyte": analyte, "value": high * draw.lognormal(0, 0.5, n),
         "unit": REFERENCE_UNITS[analyte], "lower_normal": low, "upper_normal": high})
         for visit, day in (("baseline", -3), ("month_3", 90)) for analyte, (low, high) in LIMITS.items() if analyte in toxicity.PAPER_ANALYTES])
-    start = time.perf_counter()
+    start = time.process_time()
     graded = grade_labs(frame, pd.DataFrame({"patient": names, "anticoagulated": False}))
-    assert time.perf_counter() - start < 2  # 0.5 s on two shared cores; a loop over patients takes minutes
+    assert time.process_time() - start < 2  # 0.3 s of CPU; a loop over patients takes minutes
     assert len(graded) == 2 * 6 * n and graded["grade"].notna().all()

@@ -63,11 +63,7 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> No
     if limits.notna().any():
         ax.axhspan(limits.fillna({"lower_normal": 1e-9, "upper_normal": 1e9})["lower_normal"],
                    limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
-    drawn = _evenly(values, at_most).index
-    for patient in sorted(drawn, key=lambda name: worse[name]):
-        marked = worse[patient]
-        ax.plot([0, 1], values.loc[patient], marker="o", ms=3.4 if marked else 2.6, lw=1.3 if marked else 0.8,
-                color=WORSE if marked else OTHERS, zorder=3 if marked else 2)
+    _courses(ax, _evenly(values, at_most), worse)
     if analyte in LOGARITHMIC and (values > 0).any(axis=None):
         _log_scale(ax.yaxis, ax, values.to_numpy())
     elif values.notna().any(axis=None):
@@ -79,6 +75,15 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> No
     ax.set_xlim(-0.15, 1.15)
     ax.set_xticks([0, 1], ["baseline", as_text(visit.replace("_", " "))])
     ax.set_ylabel(SHOWN_UNITS.get(analyte, ""))
+
+
+def _courses(ax, pairs: pd.DataFrame, marked: pd.Series) -> None:
+    """A line per patient from the first column to the second; one artist for the marked, one for the others."""
+    styles = {False: {"color": OTHERS, "lw": 0.9, "ms": 2.6, "zorder": 2}, True: {"color": WORSE, "lw": 1.3, "ms": 3.4, "zorder": 3}}
+    for chosen, style in styles.items():
+        own = pairs[marked[pairs.index].to_numpy() == chosen].to_numpy(dtype=float)
+        gaps = np.full((len(own), 1), np.nan)
+        ax.plot(np.tile([0, 1, np.nan], len(own)), np.hstack([own, gaps]).ravel(), marker="o", **style)
 
 
 def _log_scale(axis, ax, values: np.ndarray) -> None:
@@ -202,9 +207,7 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str, at_most: int = 60):
         rose = pair[visit] > pair["baseline"]
         drawn = _evenly(pair, at_most)
         drawn = _apart(drawn) if name != "ALBI" else drawn
-        for patient in drawn.index:
-            ax.plot([0, 1], drawn.loc[patient], marker="o", ms=3, lw=1.2 if rose[patient] else 0.9,
-                    color=WORSE if rose[patient] else OTHERS, zorder=3 if rose[patient] else 2)
+        _courses(ax, drawn, rose)
         for x, column in enumerate(["baseline", visit]):
             if len(pair):
                 ax.plot([x - 0.1, x + 0.1], [pair[column].mean()] * 2, color=INK, lw=3, solid_capstyle="butt", zorder=5)
