@@ -305,8 +305,8 @@ def before_and_after(scores: pd.DataFrame, column: str, before: str = BASELINE, 
     return scores.pivot(index="patient", columns="visit", values=column).reindex(columns=[before, after])
 
 
-def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Whose MELD rose from baseline to three months.
+def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None, after: str = MONTH_3) -> pd.DataFrame:
+    """Whose MELD rose from baseline to three months, or to another visit.
 
     Parameters
     ----------
@@ -314,17 +314,19 @@ def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None) -> pd.
         Long, as for `liver_scores`.
     patients : DataFrame, optional
         With ``dialysis`` where known; every patient of it gets a row.
+    after : str
+        The later visit.
 
     Returns
     -------
     DataFrame
-        ``patient, baseline, month_3`` (whole MELD scores, NaN where unknown) and ``increased`` (boolean,
-        missing where either score is).
+        ``patient, baseline`` and the later visit (whole MELD scores, NaN where unknown) and ``increased``
+        (boolean, missing where either score is).
     """
     known = patients if patients is not None else labs[["patient"]].drop_duplicates()
-    wide = before_and_after(liver_scores(labs, known), "meld")
+    wide = before_and_after(liver_scores(labs, known), "meld", after=after)
     wide = wide.reindex(pd.Index(known["patient"], name="patient")).astype(float)
-    increased = (wide[MONTH_3] > wide[BASELINE]).astype("boolean").mask(wide.isna().any(axis=1))
+    increased = (wide[after] > wide[BASELINE]).astype("boolean").mask(wide.isna().any(axis=1))
     return wide.assign(increased=increased).rename_axis(columns=None).reset_index()
 
 

@@ -65,7 +65,10 @@ def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, worst_grade: pd.S
     places = rows.groupby("printed", sort=False)["place"].agg(lambda found: " and ".join(found))
     told = "; ".join(f"**{printed}** ({place})" for printed, place in places.items())
     low, severe = int(worst_grade.between(1, 2).sum()), int((worst_grade == 3).sum())
-    sentences = [f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else ""),
+    paper = f"The paper prints {told}." + (" Both cannot hold." if len(places) > 1 else "")
+    if worst_grade.isna().all():
+        return f"{paper} These rows can tell nothing of it: no patient is graded."
+    sentences = [paper,
                  f"These rows give {low} with worst grade 1 or 2; with the {severe} of grade 3 that makes {low + severe} "
                  f"of {len(worst_grade)}."]
     for printed in places.index:
@@ -193,13 +196,13 @@ def clinical_quantities(events: pd.DataFrame | None) -> dict[str, float]:
     return found | ({"clinical_toxicity.nausea_or_pain.grade": float(complaints.mode().max())} if len(complaints) else {})
 
 
-def meld_quantities(found: PairedChange, change: pd.DataFrame) -> dict[str, float]:
+def meld_quantities(found: PairedChange, change: pd.DataFrame, visit: str = "month_3") -> dict[str, float]:
     """MELD before and after under the ledger's names; nothing where no patient has both visits."""
     if not found.n:
         return {}
     known = change["increased"].dropna()
     values = {"meld.n_paired": found.n, "meld.baseline.mean": found.mean_before, "meld.baseline.sd": found.sd_before,
-              "meld.month_3.mean": found.mean_after, "meld.month_3.sd": found.sd_after, "meld.change.mean": found.change,
+              f"meld.{visit}.mean": found.mean_after, f"meld.{visit}.sd": found.sd_after, "meld.change.mean": found.change,
               "meld.change.lower": found.lower, "meld.change.upper": found.upper, "meld.paired_t.p": found.t_p,
               "meld.wilcoxon.p": found.wilcoxon_p,
               "meld_change.increased.count": int(known.sum()),

@@ -300,7 +300,7 @@ chapter.table(tables.reporting_items(), "2.12",
 # %%
 chapter.record(text.laboratory_quantities(worst["worst_grade"]))
 chapter.record(text.clinical_quantities(events))
-chapter.record(text.meld_quantities(change["MELD"], meld_change(labs, patients)))
+chapter.record(text.meld_quantities(change["MELD"], meld_change(labs, patients, toxicity_visit), toxicity_visit))
 chapter.record("protocol.ctcae_version", holds=ctcae_version == 5, observed=f"graded by {edition}")
 if recorded:
     chapter.record("clinical_toxicity.window", holds=toxicity_window_months == 3, observed=text.observed_window(events))

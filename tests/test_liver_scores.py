@@ -151,6 +151,7 @@ def test_meld_change_names_who_rose_and_leaves_the_unknown_open():
 def test_meld_change_does_not_see_later_visits():
     frame = labs(visit("A", "baseline", 1, 1, 1) + visit("A", "month_3", 1, 1, 1) + visit("A", "month_6", 4, 9, 3))
     assert meld_change(frame)["increased"].tolist() == [False]
+    assert meld_change(frame, after="month_6")["increased"].tolist() == [True]
 
 
 def test_paired_change_matches_r():

@@ -105,6 +105,8 @@ def test_the_papers_two_counts_are_quoted_with_their_places(four, four_patients,
     told = text.printed_counts(read_ledger(), tables.readings(four, four_patients, "month_3"), worst)
     assert "**20** (Abstract" in told and "**21** (Results: laboratory toxicity)" in told and "Both cannot hold" in told
     assert "No reading gives 20." in told and "No reading gives 21." in told
+    nobody = text.printed_counts(read_ledger(), tables.readings(four, four_patients, "month_9"), worst.mask(worst.notna()))
+    assert "no patient is graded" in nobody and "give 0" not in nobody
 
 
 def test_deaths_table_leaves_the_lost_out_of_the_denominator(four_patients):
