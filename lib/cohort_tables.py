@@ -187,10 +187,12 @@ def few(patients: Sequence[str]) -> str:
 
 
 def observed(row: dict) -> str:
-    """The range of a criterion's values with its unit: "0.5 to 1.7 mg/dL"."""
-    if not row["n_known"] or np.isnan(row["lowest"]):
-        return "not known"
+    """The range of a criterion's values with its unit, "0.5 to 1.7 mg/dL", or how often each word."""
     unit = {"ratio": "", "score": "", "um": " µm"}.get(row["unit"], f" {row['unit']}")
+    if row["words"]:
+        return ", ".join(f"{word}{unit} ({count})" for word, count in row["words"].items())
+    if not row["n_known"]:
+        return "not known"
     low, high = _compact(row["lowest"]), _compact(row["highest"])
     return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
 

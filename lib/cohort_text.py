@@ -52,7 +52,7 @@ def treated(study: Cohort, enters: pd.DataFrame) -> str:
     """How many were treated, with what first, and how many enter each analysis."""
     first = study.patients["first_treatment"]
     given = join(f"{plain(group)} {percent(int((first == group).sum()), len(first))}" for group in groups_present(first))
-    return f"**{counted(len(first))}** treated; the first treatment was {given}. Analysed were: {shares(enters)}."
+    return f"The cohort holds **{counted(len(first))}**; the first treatment was {given}. Analysed were: {shares(enters)}."
 
 
 def second_kind(patients: pd.DataFrame) -> str:
@@ -177,7 +177,7 @@ def _approach(treatments: pd.DataFrame) -> str:
     if known.empty:
         return ""
     counts = join(f"{plain(approach)} in {percent(int(count), len(known))}" for approach, count in known.value_counts().items())
-    return f"The catheter was placed {counts} of the sessions where it is recorded. "
+    return f"The approach was {counts} of the sessions where it is recorded. "
 
 
 def visits(study: Cohort, times: pd.DataFrame, visit: str | None, protocol: Protocol) -> str:

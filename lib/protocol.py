@@ -16,7 +16,8 @@ from lib.cohort import DAYS_PER_MONTH, Cohort
 
 EMBOLISATIONS = ("DEB-TACE", "Y90")
 ABLATION = "ablation"
-CHECK_COLUMNS = ["quantity", "criterion", "patient", "session", "value", "unit", "meets"]
+CHECK_COLUMNS = ["quantity", "criterion", "patient", "session", "value", "word", "unit", "meets"]
+CHECK_DTYPES = {"session": "Int64", "value": "float64", "word": "string", "meets": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,8 @@ def _checks(study, quantity, criterion, values, unit, lower=None, upper=None) ->
     values = pd.Series(values, study.patients.index, dtype=float)
     rows = pd.DataFrame({"quantity": quantity, "criterion": criterion,
                          "patient": study.patients["patient"], "session": pd.NA,
-                         "value": values, "unit": unit, "meets": _within(values, lower, upper)})
-    return rows[CHECK_COLUMNS]
+                         "value": values, "word": pd.NA, "unit": unit, "meets": _within(values, lower, upper)})
+    return rows.astype(CHECK_DTYPES)
 
 
 def _within(values: pd.Series, lower: float | None = None, upper: float | None = None) -> pd.Series:
@@ -201,19 +202,18 @@ def _numbers(rows: pd.DataFrame, column: str) -> pd.Series:
     return rows[column].astype(float) if column in rows else pd.Series(np.nan, rows.index)
 
 
-def _session_rows(rows, quantity, criterion, values, unit, meets) -> pd.DataFrame:
+def _session_rows(rows, quantity, criterion, values, unit, meets, word=pd.NA) -> pd.DataFrame:
     session = rows["session"] if "session" in rows else pd.Series(pd.NA, rows.index)
     return pd.DataFrame({"quantity": quantity, "criterion": criterion, "patient": rows["patient"],
-                         "session": session, "value": values, "unit": unit, "meets": meets})
+                         "session": session, "value": values, "word": word, "unit": unit,
+                         "meets": meets}).astype(CHECK_DTYPES)
 
 
 def _bead_sizes(beads: pd.DataFrame, protocol: Protocol) -> pd.DataFrame:
     size = (beads["bead_size_um"] if "bead_size_um" in beads
             else pd.Series(pd.NA, beads.index)).astype("string")
     named = size.isin([protocol.small_beads_um, protocol.large_beads_um]).astype("boolean")
-    largest = size.str.extract(r"-(\d+)$")[0].astype("Float64").astype(float)
-    return _session_rows(beads, "protocol.deb_tace.beads", "Bead diameter, upper end", largest, "um",
-                         named.mask(size.isna()))
+    return _session_rows(beads, "protocol.deb_tace.beads", "Bead diameters", np.nan, "um", named.mask(size.isna()), size)
 
 
 def _lobe_intervals(study: Cohort, treatment: str, protocol: Protocol) -> pd.DataFrame:
@@ -283,8 +283,9 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per criterion: ``quantity, criterion, unit, n, n_known, n_met, lowest, highest,
-        departing`` (a tuple of "P03" or "P03, session 2") and ``holds`` (True, False, or missing where nothing is known).
+        One row per criterion: ``quantity, criterion, unit, n, n_known, n_met, lowest, highest``,
+        ``words`` (how often each word, where words are checked), ``departing`` (a tuple of "P03" or
+        "P03, session 2") and ``holds`` (True, False, or missing where nothing is known).
     """
     rows = []
     for (quantity, criterion, unit), own in checks.groupby(["quantity", "criterion", "unit"], sort=False):
@@ -293,9 +294,10 @@ def summarise_checks(checks: pd.DataFrame) -> pd.DataFrame:
         values = own["value"].astype(float)
         rows.append({"quantity": quantity, "criterion": criterion, "unit": unit, "n": len(own),
                      "n_known": known, "n_met": met, "lowest": values.min(), "highest": values.max(),
+                     "words": own["word"].value_counts().to_dict(),
                      "departing": tuple(_who(own[(~meets).fillna(False)])),
                      "holds": met == known if known else pd.NA})
-    columns = ["quantity", "criterion", "unit", "n", "n_known", "n_met", "lowest", "highest",
+    columns = ["quantity", "criterion", "unit", "n", "n_known", "n_met", "lowest", "highest", "words",
                "departing", "holds"]
     return pd.DataFrame(rows, columns=columns).astype({"holds": "boolean"})
 

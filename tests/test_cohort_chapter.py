@@ -84,7 +84,7 @@ def test_four_columns_give_sentences_for_all_that_is_missing(tell, write_cohort)
 def test_one_patient(tell, write_cohort):
     one = of_patients(REFERENCE.patients["patient"].iloc[0])
     text, alts, quantities = tell(write_cohort(**one))
-    assert "**1 patient** treated" in text and "There are no two groups with known characteristics" in text
+    assert "The cohort holds **1 patient**;" in text and "There are no two groups with known characteristics" in text
     assert quantities["cohort.n"]["value"] == 1 and len(alts) == 5
     assert "NaN" not in text and " nan" not in text
     assert not any(name.endswith(".sd") for name in quantities)  # one patient has no spread
