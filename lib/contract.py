@@ -7,6 +7,7 @@ from it, and a pandera schema is built from it. Where a value is for the institu
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TABLES = ("patients", "treatments", "labs", "lesions", "adverse_events")
 SHOWN_PER_KIND = 3
+SHOWN_LETTERS = 60
 
 DTYPES = {"text": "object", "number": "float64", "whole": "Int64", "truth": "boolean"}
 
@@ -190,8 +192,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"row {self.row}" if self.row else "whole file"
-        column = f", {self.column}" if self.column else ""
-        value = f", {self.value}" if self.value else ""
+        column = f", {_on_one_line(self.column)}" if self.column else ""
+        value = f", {_on_one_line(self.value)}" if self.value else ""
         return f"{self.file}, {place}{column}{value}: expected {self.expected}; {self.remedy}."
 
 
@@ -201,6 +203,12 @@ class CohortError(ValueError):
     def __init__(self, sentence: str, problems: Iterable[Problem] = ()):
         self.problems = tuple(sorted(problems, key=_rank))
         super().__init__("\n".join([sentence, *_shown(self.problems)]))
+
+
+def _on_one_line(value: str) -> str:
+    """A value as it stands in the file, but short, on one line and without control characters."""
+    shown = "".join(char if char.isprintable() else " " for char in value)
+    return shown if len(shown) <= SHOWN_LETTERS else shown[:SHOWN_LETTERS] + "..."
 
 
 def _rank(problem: Problem) -> tuple[int, int, int]:
@@ -273,7 +281,10 @@ def breaches(table: str, frame: pd.DataFrame, invented: bool = False) -> list[Pr
     from pandera.errors import SchemaErrors
 
     try:
-        schema(table, invented).validate(frame, lazy=True)
+        with warnings.catch_warnings():
+            # pandera joins its own lists of failures in a way that pandas will give up
+            warnings.simplefilter("ignore", FutureWarning)
+            schema(table, invented).validate(frame, lazy=True)
     except SchemaErrors as refusal:
         cases = refusal.failure_cases.dropna(subset=["index"])
     else:

@@ -5,6 +5,8 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lib.cohort import DAYS_PER_MONTH, Cohort, CohortError, build_cohort, read_cohort
 from lib.contract import CONTRACT, TABLES, schema
@@ -293,6 +295,37 @@ def test_repeats_of_one_problem_are_counted_not_listed(folder):
     said = refusal(folder("patient,first_treatment,os_treatment_months,died\n" + rows)).splitlines()
     assert len(said) == 5
     assert said[-1] == "patients.csv, 47 more rows, died: as above, expected true or false."
+
+
+def test_a_value_of_many_lines_is_told_in_one(folder):
+    text = 'patient,first_treatment,os_treatment_months,died\nA,x,"12\n\u202e' + "z" * 500 + '",true\n'
+    said = refusal(folder(text)).splitlines()
+    assert len(said) == 2 and len(said[1]) < 250 and said[1].isprintable()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_refusal_comes_without_warnings(folder):
+    refusal(folder(FULL.replace("female,1", ",5").replace("A,63", "A,630"), labs=LABS.replace("25,U/L", ",")))
+
+
+JUNK = ["", "NA", "-1", "1e400", "TRUE", "yes", "0", "99999", "'", "=1+1", "1,5", '"x,y"', '"un', "P01", "baseline", "12.5.1", "0x1F", "1_000", " P01 ", "5\r", "\0"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(faults=st.lists(st.tuples(st.sampled_from(TABLES), st.integers(0, 30), st.integers(0, 14), st.sampled_from(JUNK)), max_size=8))
+def test_any_text_is_read_or_refused_line_by_line(tmp_path, faults):
+    texts = {"patients": FULL, "labs": LABS, "lesions": LESIONS, "treatments": SESSIONS, "adverse_events": EVENTS}
+    for table, row, column, junk in faults:
+        rows = [line.split(",") for line in texts[table].splitlines()]
+        cells = rows[row % len(rows)]
+        cells[column % len(cells)] = junk
+        texts[table] = "\n".join(",".join(each) for each in rows) + "\n"
+    for table, text in texts.items():
+        (tmp_path / f"{table}.csv").write_text(text, encoding="utf-8")
+    try:
+        assert read_cohort(tmp_path).n_patients > 0
+    except CohortError as refused:
+        assert all(line.split(",")[0].removesuffix(".csv") in TABLES for line in str(refused).splitlines()[1:])
 
 
 def test_nothing_is_read_in_part(folder):
