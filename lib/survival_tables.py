@@ -24,9 +24,9 @@ from lib.survival import (
 )
 from lib.survival.assumptions import functional_form, influence, proportional_hazards
 from lib.survival.compare import WEIGHTINGS
-from lib.survival.competing import PFS_DEFINITIONS
+from lib.survival.competing import PFS_DEFINITIONS, gray_test
 from lib.survival.estimate import MEDIAN_CONVENTIONS
-from lib.survival.groups import lab_covariates
+from lib.survival.groups import lab_covariates, missing_groupings
 from lib.survival.oracle import median_by_r, p_values_by_r
 from lib.survival.paper import compare_with_quoted
 from lib.survival.regression import TIES, adjust, univariate_screen
@@ -39,9 +39,18 @@ def estimate(value, decimals: int = 1) -> str:
     """``9.0 (0.0 to 21.4)``; "not reached" and "not computed" in words."""
     if value.value is None:
         return "not computed"
-    if value.lower is None and value.upper is None:
-        return f"{months(value.value, decimals)} (not computed)"
-    return f"{months(value.value, decimals)} ({interval(value.lower, value.upper, decimals)})"
+    return f"{months(value.value, decimals)} ({limits(value, decimals)})"
+
+
+def limits(value, decimals: int = 1) -> str:
+    """``0.0 to 21.4``; "not computed" where the method gives no limit at all."""
+    found = [limit for limit in (value.lower, value.upper) if limit is not None and math.isfinite(limit)]
+    return interval(value.lower, value.upper, decimals) if found else "not computed"
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 death``, ``17 deaths``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 def ratio(fit, decimals: int = 2) -> str:
@@ -85,7 +94,7 @@ def clock_table(curves: dict, titles: dict, convention: str, interval_scale: str
         at_year = survival_at(curve, 12.0, interval_scale)
         rows.append({"Time": titles[name], "Patients": curve.n, "Events": curve.n_events,
                      "Median, months": estimate(median_survival(curve, convention)),
-                     f"{interval_scale} interval": interval(*list(median_survival(curve, convention, interval_scale))[1:]),
+                     f"{interval_scale} interval": limits(median_survival(curve, convention, interval_scale)),
                      "Mean to the longest time": estimate(mean_survival(curve)),
                      "At 12 months": "not computed" if at_year.value is None else
                      f"{number(100 * at_year.value, 0)}% ({_limits(at_year, 100, 0)})"})
@@ -114,7 +123,7 @@ def group_table(grouped: dict, tests: dict, convention: str, interval_scale: str
         for i, (level, curve) in enumerate(curves.items()):
             rows.append({"Group": grouping.title, "Level": grouping.levels[level], "Patients": percent(curve.n, n_known),
                          "Deaths": curve.n_events, "Median, months": estimate(median_survival(curve, convention)),
-                         f"{interval_scale} interval": interval(*list(median_survival(curve, convention, interval_scale))[1:]),
+                         f"{interval_scale} interval": limits(median_survival(curve, convention, interval_scale)),
                          "P": p_cell(tests[name].p_value) if i == 0 else ""})
     return pd.DataFrame(rows)
 
@@ -123,7 +132,7 @@ def screen_table(screen: pd.DataFrame) -> pd.DataFrame:
     """Univariate Cox regression of the covariates, one a row."""
     return pd.DataFrame({
         "Covariate": screen.covariate, "Contrast": screen.contrast, "Patients": screen.n, "Deaths": screen.n_events,
-        "Hazard ratio": [ratio(row) if row.df == 1 else row.reason
+        "Hazard ratio": [row.reason if row.df > 1 else ratio(row) + (f": {row.reason}" if row.reason else "")
                          for row in screen.itertuples()],
         "P": screen.p_value.map(p_cell), "Holm": screen.p_holm.map(p_cell), "FDR": screen.p_fdr.map(p_cell)})
 
@@ -201,14 +210,10 @@ def bootstrap_table(curves: dict, *, conf_level, n_resamples, seed) -> pd.DataFr
     for label, curve in curves.items():
         drawn = bootstrap_median(curve.exit, curve.died, n_resamples=n_resamples, seed=seed, conf_level=conf_level)
         rows.append({"Curve": label, "Median, months": months(median_survival(curve).value),
-                     "SPSS": _interval_of(median_survival(curve)), "log-log": _interval_of(median_survival(curve, "lifelines")),
+                     "SPSS": limits(median_survival(curve)), "log-log": limits(median_survival(curve, "lifelines")),
                      "Bootstrap": interval(drawn.lower, drawn.upper), "Resamples without a median":
                      percent(drawn.n_failed, drawn.n_resamples)})
     return pd.DataFrame(rows)
-
-
-def _interval_of(value):
-    return "not computed" if value.lower is None else interval(value.lower, value.upper)
 
 
 def timing_table(answers: dict, grouped: dict) -> pd.DataFrame:
@@ -252,7 +257,7 @@ def pfs_table(definitions: dict, incidence: dict, interval_scale: str, conf_leve
         curve = kaplan_meier(time, event, conf_level=conf_level)
         rows.append({"Definition": name, "Event": PFS_DEFINITIONS[name].removeprefix("event: "), "Events": curve.n_events,
                      "Median, months": estimate(median_survival(curve)),
-                     f"{interval_scale} interval": _interval_of(median_survival(curve, "lifelines", interval_scale)),
+                     f"{interval_scale} interval": limits(median_survival(curve, "lifelines", interval_scale)),
                      "By 12 months": f"{number(100 * (1 - float(curve.at(12.0))), 0)}%"})
     for cause, curve in incidence.items():
         rows.append({"Definition": f"cumulative incidence: {cause}", "Event": f"{cause} as the first event", "Events": None,
@@ -320,6 +325,8 @@ def screen_labs(study, landmark_months: float, *, ties, conf_level) -> tuple[dic
 def screening_sentence(screens: list, alpha: float) -> str:
     """How many of the univariate tests came out below alpha, against how many chance alone would give."""
     p_values = pd.concat([screen.p_value for screen in screens]).dropna()
+    if not len(p_values):
+        return "No univariate test could be computed."
     names = pd.concat([screen.covariate[screen.p_value < alpha] for screen in screens])
     adjusted = adjust(p_values, "holm")
     found = f"{len(names)} were below {alpha:.2g}" + (f" ({', '.join(names)})" if len(names) else "")
@@ -393,7 +400,9 @@ def range_sentence(comparisons: dict, alpha: float) -> str:
 
 def left_out_sentence(alone: dict, p_alone: dict, alpha: float) -> str:
     """What leaving one patient out does at most to each median and P value."""
-    medians = [f"{label} {months(min(without))} to {months(max(without))} months" for label, (_, without) in alone.items()]
+    medians = [f"{label} {months(min(without))} to {in_months(max(without))}" for label, (_, without) in alone.items()]
+    if not medians:
+        return "One patient cannot be left out of one."
     flips = [label for label, (p, without) in p_alone.items()
              if p is not None and (np.asarray(without) < alpha).any() != (p < alpha)]
     changed = f"One patient less would change the conclusion on {join(flips)}." if flips else \
@@ -410,14 +419,14 @@ def delayed_sentence(entered: dict, titles: dict) -> str:
             sentences.append(f"{titles[name]}: too few patients are ever at risk together for a delayed-entry curve.")
             continue
         delayed = median_survival(result["delayed"], "lifelines").value
-        sentences.append(f"{titles[name]}: the naive median is {months(naive)} months, that with delayed entry {months(delayed)} months "
+        sentences.append(f"{titles[name]}: the naive median is {in_months(naive)}, that with delayed entry {in_months(delayed)} "
                          f"({evidence(result['dependence'].wald_p).replace('a difference', 'dependence on the time of entry')}).")
     return " ".join(sentences)
 
 
 def arms_sentence(arms: dict, convention: str) -> str:
     """Median survival of each first treatment, with the number of patients and deaths behind it."""
-    shown = [f"{plain(arm)} {in_months(median_survival(curve, convention).value)} ({curve.n_events} deaths of {curve.n})"
+    shown = [f"{plain(arm)} {in_months(median_survival(curve, convention).value)} ({counted(curve.n_events, 'death')} of {curve.n})"
              for arm, curve in arms.items()]
     return f"Median survival by first treatment: {join(shown)}."
 
@@ -461,12 +470,14 @@ def forms_sentence(checked: dict, alpha: float) -> str:
 
 def models_sentence(checked: dict, n_events: int, alpha: float) -> str:
     """Which assumptions fail, and how little so few deaths can show of it."""
+    if all(check.p_value is None for check, *_ in checked.values()):
+        return "No model could be checked."
     failing = [label for label, (check, *_) in checked.items() if check.p_value is not None and check.p_value < alpha]
     worst, change = max(((label, float(moved.dfbetas.abs().max())) for label, (_, moved, *_) in checked.items() if moved is not None),
                         key=lambda item: item[1], default=("", 0.0))
     hazards = f"Proportional hazards fail for {join(failing)}." if failing else "No test speaks against proportional hazards."
     single = f" The most influential single patient moves the log hazard ratio of {worst} by {change:.1f} standard errors." if worst else ""
-    return (f"{hazards} {forms_sentence(checked, alpha)}{single} With {n_events} deaths these checks find gross failures only: that none "
+    return (f"{hazards} {forms_sentence(checked, alpha)}{single} With {counted(n_events, 'death')} these checks find gross failures only: that none "
             "is found does not show that the assumptions hold.")
 
 
@@ -476,7 +487,24 @@ def literature_sentence(own: dict, quoted: pd.DataFrame) -> str:
         return "There is no median to compare."
     held = compare_with_quoted(own["value"], own["lower"], own["upper"], own["time_origin"], quoted)
     same, other = held[held.same_origin], held[~held.same_origin]
-    return (f"The median of {months(own['value'])} months from {own['time_origin']} is below {percent(int(same.lower_than.sum()), len(same))} "
+    return (f"The median of {in_months(own['value'])} from {own['time_origin']} is below {percent(int(same.lower_than.sum()), len(same))} "
             f"of the quoted medians with the same time zero, of which {percent(int(same.similar.sum()), len(same))} lie within its interval. "
             f"{len(other)} more have another time zero ({join(sorted(set(other.time_origin)))}): the difference to them mixes the clock "
             "with the treatment.")
+
+
+def not_compared(study, divided: dict, grouped: dict) -> list[str]:
+    """One sentence for each division of the patients that cannot be compared, saying why."""
+    sentences = list(missing_groupings(study).values())
+    for name, grouping in divided.items():
+        if name in grouped:
+            continue
+        counts = join(f"{grouping.levels[level]}: {count}" for level, count in grouping.counts().items())
+        sentences.append(f"{grouping.title} does not divide these patients ({counts}): nothing is compared.")
+    return sentences
+
+
+def gray_of_known(patients, kinds, labels):
+    """Gray's test of liver progression between the patients whose group is known."""
+    known = labels.notna().to_numpy()
+    return gray_test(patients.liver_pfs_months.to_numpy(float)[known], kinds[known], labels[known])

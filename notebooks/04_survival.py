@@ -88,15 +88,15 @@ titles = {name: title for name, (_, _, title) in CLOCKS.items()}
 def show_clock(name, label, xlabel, ylabel):
     """One of the paper's four figures: curve, caption and alternative text from the data."""
     curve, median = curves[name], medians[name]
-    counts = f"n = {curve.n}, {curve.n_events} events, {curve.n - curve.n_events} censored"
+    counts = f"n = {curve.n}, {tables.counted(curve.n_events, 'event')}, {curve.n - curve.n_events} censored"
     chapter.figure(
         figures.draw_survival({titles[name]: curve}, xlabel=xlabel, ylabel=ylabel, interval=modern_interval,
                               median_convention=median_convention),
         label,
         caption=f"{titles[name]} ({counts}), Kaplan-Meier with {coverage} {modern_interval} band; median "
-                f"{months(median.value)} months, dropped to the axis by the {tables.PROGRAMS[median_convention]} convention.",
+                f"{tables.in_months(median.value)}, dropped to the axis by the {tables.PROGRAMS[median_convention]} convention.",
         alt=f"Step curve falling from 1 to {curve.survival[-1]:.2f} over {curve.longest:.0f} months; the median is "
-            f"{months(median.value)} months ({counts}).")
+            f"{tables.in_months(median.value)} ({counts}).")
 
 # %%
 if "os_diagnosis" in curves:
@@ -134,7 +134,7 @@ for name, median in medians.items():
                    reason=median.reason)
     chapter.record(f"{name}.mean", mean.value)
     chapter.record(f"{name}.at_12_months", survival_at(curves[name], 12.0).value, reason="nobody was followed so far")
-say(" ".join(f"{titles[name]}: median **{months(m.value)}** months ({coverage} CI {interval(m.lower, m.upper)})."
+say(" ".join(f"{titles[name]}: median **{tables.in_months(m.value)}** ({coverage} CI {tables.limits(m)})."
              for name, m in medians.items()))
 
 # %% [markdown]
@@ -146,6 +146,7 @@ say(" ".join(f"{titles[name]}: median **{months(m.value)}** months ({coverage} C
 for name in curves:
     for quantity, check in paper.axis_checks(curves[name], ledger, f"{name}.axis").items():
         chapter.record(quantity, check["value"], holds=check["holds"], observed=check["observed"])
+chapter.record("protocol.conf_level", 100 * conf_level, holds=True, observed=f"every interval at {coverage}")
 
 # %% [markdown]
 # ## How long were they followed?
@@ -158,8 +159,8 @@ for name in curves:
 watched = follow_up(time, died, conf_level)
 reverse = watched["reverse"]
 say(f"Median observed time was {months(watched['naive_median'])} months (range {months(watched['naive_min'])} to "
-    f"{months(watched['naive_max'])}); median potential follow-up by reverse Kaplan-Meier was **{months(reverse.value)}** "
-    f"months ({coverage} CI {interval(reverse.lower, reverse.upper)}). {percent(int((~died).sum()), n_treated)} were alive "
+    f"{months(watched['naive_max'])}); median potential follow-up by reverse Kaplan-Meier was "
+    f"**{tables.in_months(reverse.value)}** ({coverage} CI {tables.limits(reverse)}). {percent(int((~died).sum()), n_treated)} were alive "
     "at last contact.")
 
 # %% [markdown]
@@ -171,32 +172,35 @@ say(f"Median observed time was {months(watched['naive_median'])} months (range {
 # comparing them from treatment is taken up below. Here they stand as the paper has them.
 
 # %%
+divided = groups.groupings(study, early_treatment_months)
 grouped = {name: (grouping, tables.group_curves(study, grouping, conf_level))
-           for name, grouping in groups.groupings(study, early_treatment_months).items()}
+           for name, grouping in groups.comparable(divided).items()}
 comparisons = {name: grouping.arrays(patients) for name, (grouping, _) in grouped.items()}
 tests = {name: compare.logrank(*arrays) for name, arrays in comparisons.items()}
-for sentence in groups.missing_groupings(study).values():
+for sentence in tables.not_compared(study, divided, grouped):
     say(sentence)
 
 # %%
-chapter.figure(
-    figures.draw_survival_panels(
-        {grouping.title: {grouping.levels[level]: curve for level, curve in by_level.items()}
-         for grouping, by_level in grouped.values()},
-        xlabel="Months from first treatment", median_convention=median_convention, interval=modern_interval),
-    "4.5",
-    caption=f"Overall survival from first treatment by group, N = {n_treated}: Kaplan-Meier with {coverage} "
-            f"{modern_interval} bands, medians dropped to the axis, numbers at risk below.",
-    alt="Small multiples of survival by group. " + " ".join(
-        f"{grouping.title}: {p_value(tests[name].p_value)}." for name, (grouping, _) in grouped.items()))
+if grouped:
+    chapter.figure(
+        figures.draw_survival_panels(
+            {grouping.title: {grouping.levels[level]: curve for level, curve in by_level.items()}
+             for grouping, by_level in grouped.values()},
+            xlabel="Months from first treatment", median_convention=median_convention, interval=modern_interval),
+        "4.5",
+        caption=f"Overall survival from first treatment by group, N = {n_treated}: Kaplan-Meier with {coverage} "
+                f"{modern_interval} bands, medians dropped to the axis, numbers at risk below.",
+        alt="Small multiples of survival by group. " + " ".join(
+            f"{grouping.title}: {p_value(tests[name].p_value)}." for name, (grouping, _) in grouped.items()))
 
 # %%
-chapter.table(
-    tables.group_table(grouped, tests, median_convention, modern_interval), "4.2",
-    caption=f"Median overall survival from first treatment by group, N = {n_treated}; {tables.PROGRAMS[median_convention]} "
-            f"{coverage} interval, {modern_interval} interval, two-sided log-rank P.",
-    notes=["n/N counts the patients whose group is known.",
-           "A lower limit of 0.0 is a negative limit of the symmetric formula, printed as zero."])
+if grouped:
+    chapter.table(
+        tables.group_table(grouped, tests, median_convention, modern_interval), "4.2",
+        caption=f"Median overall survival from first treatment by group, N = {n_treated}; {tables.PROGRAMS[median_convention]} "
+                f"{coverage} interval, {modern_interval} interval, two-sided log-rank P.",
+        notes=["n/N counts the patients whose group is known.",
+               "A lower limit of 0.0 is a negative limit of the symmetric formula, printed as zero."])
 
 # %%
 for name, (grouping, by_level) in grouped.items():
@@ -235,17 +239,18 @@ covariates = groups.patient_covariates(study, early_treatment_months)
 screen = regression.univariate_screen(covariates, time, died, ties=cox_ties, conf_level=conf_level)
 chapter.table(
     tables.screen_table(screen), "4.3", left=["Contrast", "Hazard ratio"],
-    caption=f"Univariate Cox regression of overall survival from first treatment, N = {n_treated}, {int(died.sum())} deaths; "
+    caption=f"Univariate Cox regression of overall survival from first treatment, N = {n_treated}, {tables.counted(int(died.sum()), 'death')}; "
             f"Wald {coverage} interval and P ({cox_ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
     notes=["Groups known only at three months are shown as the paper analysed them, from first treatment."])
 
 # %%
 forest = tables.screen_forest(screen)
-chapter.figure(
-    figures.draw_forest(forest, xlabel=f"Hazard ratio of death ({coverage} interval, log scale)"), "4.6",
-    caption=f"The hazard ratios of Table 4.3, N = {n_treated}, {int(died.sum())} deaths; right of the line, the risk is higher.",
-    alt=f"Forest plot of {len(forest)} hazard ratios; {int(((forest.lower > 1) | (forest.upper < 1)).sum())} of their intervals "
-        "leave out one.")
+if len(forest):
+    chapter.figure(
+        figures.draw_forest(forest, xlabel=f"Hazard ratio of death ({coverage} interval, log scale)"), "4.6",
+        caption=f"The hazard ratios of Table 4.3, N = {n_treated}, {tables.counted(int(died.sum()), 'death')}; right of the line, the risk is higher.",
+        alt=f"Forest plot of {len(forest)} hazard ratios; {int(((forest.lower > 1) | (forest.upper < 1)).sum())} of their intervals "
+            "leave out one.")
 
 # %%
 lab_screens, lab_spreads = tables.screen_labs(study, landmark_months, ties=cox_ties, conf_level=conf_level)
@@ -292,10 +297,11 @@ chapter.table(
            "(LIFETEST): middle of a flat step; log-log interval. lifelines: first time; log-log interval."])
 
 # %%
-chapter.table(
-    tables.convention_tests(titled), "4.6",
-    caption=f"Two-sided P of each comparison by every test that a program might have printed, N = {n_treated}.",
-    notes=["R's ties=\"exact\" is SAS's DISCRETE. The permutation test counts every way to deal the labels."])
+if titled:
+    chapter.table(
+        tables.convention_tests(titled), "4.6",
+        caption=f"Two-sided P of each comparison by every test that a program might have printed, N = {n_treated}.",
+        notes=["R's ties=\"exact\" is SAS's DISCRETE. The permutation test counts every way to deal the labels."])
 
 # %%
 say(tables.agreement_sentence(tables.beside_r(all_curves, titled)))
@@ -312,13 +318,14 @@ say(tables.range_sentence(titled, alpha))
 # hazard ratio that so many deaths reveal with the power asked for.
 
 # %%
-chapter.table(
-    tables.small_sample_table(titled, conf_level=conf_level, power=detectable_power, n_resamples=n_resamples, seed=seed), "4.7",
-    caption=f"Comparisons of Table 4.2 with tools for small samples, N = {n_treated}: hazard ratio of the second level against "
-            f"the first with {coverage} Wald (Cox) and profile-likelihood (Firth) interval, permutation log-rank P, difference in "
-            "restricted mean survival (first minus second).",
-    notes=[f"Detectable ratio: hazard ratio found with power {detectable_power:g} by a two-sided log-rank test at level "
-           f"{alpha:.2g} with these deaths and group sizes (Schoenfeld 1981)."])
+if titled:
+    chapter.table(
+        tables.small_sample_table(titled, conf_level=conf_level, power=detectable_power, n_resamples=n_resamples, seed=seed), "4.7",
+        caption=f"Comparisons of Table 4.2 with tools for small samples, N = {n_treated}: hazard ratio of the second level against "
+                f"the first with {coverage} Wald (Cox) and profile-likelihood (Firth) interval, permutation log-rank P, difference in "
+                "restricted mean survival (first minus second).",
+        notes=[f"Detectable ratio: hazard ratio found with power {detectable_power:g} by a two-sided log-rank test at level "
+               f"{alpha:.2g} with these deaths and group sizes (Schoenfeld 1981)."])
 
 # %%
 for name, (grouping, _) in grouped.items():
@@ -330,7 +337,7 @@ for name, (grouping, _) in grouped.items():
 
 # %%
 detectable = compare.smallest_detectable_hazard_ratio(int(died.sum()), 0.5, alpha=alpha, power=detectable_power)
-say(f"With {int(died.sum())} deaths even two equal groups must differ by a hazard ratio of **{number(detectable)}** to be found "
+say(f"With {tables.counted(int(died.sum()), 'death')} even two equal groups must differ by a hazard ratio of **{number(detectable)}** to be found "
     f"with power {detectable_power:g}; against a ratio of two, the power is "
     f"{number(100 * compare.power_to_detect(2.0, int(died.sum()), alpha=alpha), 0)}%.")
 
@@ -356,7 +363,7 @@ chapter.table(
 # %%
 left_out = {name: compare.leave_one_out(*comparisons[name]) for name in grouped}
 alone = {name: (medians[name].value, compare.leave_one_out(curve.exit, curve.died)["median"])
-         for name, curve in curves.items()}
+         for name, curve in curves.items() if curve.n > 1}
 alone = {groups.SHORT_TITLES[name]: values for name, values in alone.items()}
 p_alone = {grouped[name][0].title: (tests[name].p_value, left_out[name].p_value) for name in grouped}
 chapter.figure(
@@ -454,33 +461,33 @@ if entered:
 
 # %%
 if "liver_pfs" in curves:
-    kinds = competing.event_kind(patients)
-    incidence = competing.cumulative_incidence(patients.liver_pfs_months, kinds, conf_level=conf_level)
-    censoring_death = kaplan_meier(*competing.progression_free(patients, "liver"), conf_level=conf_level)
+    imaged = patients.liver_pfs_months.notna() & patients.liver_progressed.notna()
+    kinds = competing.event_kind(patients[imaged])
+    incidence = competing.cumulative_incidence(patients.liver_pfs_months[imaged], kinds, conf_level=conf_level)
+    censoring_death = kaplan_meier(*competing.progression_free(patients[imaged], "liver"), conf_level=conf_level)
     shares = join(f"{cause} {number(100 * float(curve.at(12.0)), 0)}%" for cause, curve in incidence.items())
     chapter.figure(
         figures.draw_incidence({f"{cause} in the liver" if cause == competing.PROGRESSION else f"{cause} before it": curve
                                 for cause, curve in incidence.items()}, censoring_death),
         "4.10",
         caption=f"Cumulative incidence of liver progression and of death before it (Aalen-Johansen with {coverage} log-log bands, "
-                f"n = {n_treated}), beside the complement of the Kaplan-Meier curve, in which death censors.",
+                f"n = {len(kinds)}), beside the complement of the Kaplan-Meier curve, in which death censors.",
         alt=f"Two rising step curves and a reference; at twelve months: {shares}.")
 
 # %%
 if "liver_pfs" in curves:
-    definitions = {name: competing.progression_free(patients, name, groups.progression_months(study))
+    definitions = {name: competing.progression_free(patients[imaged], name, groups.progression_months(study)[imaged])
                    for name in competing.PFS_DEFINITIONS}
     chapter.table(
         tables.pfs_table(definitions, incidence, modern_interval, conf_level), "4.11", left=["Event"],
-        caption=f"Liver progression-free survival in months by definition, n = {n_treated}: SPSS {coverage} interval, {modern_interval} "
+        caption=f"Liver progression-free survival in months by definition, n = {len(kinds)}: SPSS {coverage} interval, {modern_interval} "
                 "interval, and the share with an event by twelve months.")
 
 # %%
 if "liver_pfs" in curves:
     overstated = 1 - float(censoring_death.at(12.0)) - float(incidence[competing.PROGRESSION].at(12.0)) \
         if competing.PROGRESSION in incidence else 0.0
-    gray = {name: competing.gray_test(patients.liver_pfs_months[grouping.known], kinds[grouping.known],
-                                      grouping.labels[grouping.known])
+    gray = {name: tables.gray_of_known(patients[imaged], kinds, grouping.labels[imaged.to_numpy()])
             for name, (grouping, _) in grouped.items() if grouping.known_months is None}
     say(f"At twelve months the Kaplan-Meier complement puts liver progression {number(100 * overstated)} percentage points above its "
         "cumulative incidence. Gray's test of equal incidence: "
@@ -510,7 +517,7 @@ if "treatment_gap" in grouped:
 # %%
 if "treatment_gap" in grouped:
     continuous = regression.cox(time[known_gap], died[known_gap], gap[known_gap], ties=cox_ties, conf_level=conf_level)
-    best = searched.loc[searched.p_value.idxmin()]
+    best = searched.sort_values("p_value").iloc[0]
     chapter.record({"os_treatment.treatment_gap.corrected_p": corrected,
                     "os_treatment.treatment_gap.per_month.hazard_ratio": continuous.hazard_ratio}, reason="the gap does not vary")
     say(f"The best cut is {best.cut:g} months ({p_value(best.p_value)}); corrected for having looked at {len(searched)} cuts, "
@@ -544,7 +551,7 @@ arms_test = compare.logrank(*by_treatment, patients.first_treatment)
 for arm, curve in arms.items():
     median = median_survival(curve, median_convention)
     chapter.record(f"os_treatment.first_treatment.{tables.slug(arm)}.median", median.value)
-say(f"{tables.arms_sentence(arms, median_convention)} {int(np.isfinite(switch).sum())} patients switched; their follow-up counts by "
+say(f"{tables.arms_sentence(arms, median_convention)} {tables.counted(int(np.isfinite(switch).sum()), 'patient')} switched; their follow-up counts by "
     f"*{crossovers}*. Log-rank {p_value(arms_test.p_value)} tells groups apart, not treatments.")
 
 # %% [markdown]
@@ -562,17 +569,18 @@ if shown:
     chapter.figure(
         figures.draw_hazard_checks(check, {grouping.levels[level]: curve for level, curve in by_level.items()}), "4.13",
         caption=f"{grouping.title}: scaled Schoenfeld residuals with a running mean, and log-log survival of the groups "
-                f"(n = {int(grouping.known.sum())}, {int(died[grouping.known].sum())} deaths).",
+                f"(n = {int(grouping.known.sum())}, {tables.counted(int(died[grouping.known].sum()), 'death')}).",
         alt=f"Local log hazard ratios against time, and two log-log curves; test of proportional hazards {p_value(check.p_value)}.")
 
 # %%
 checked = tables.check_models(groups.model_covariates(study, early_treatment_months), time, died, ties=cox_ties, conf_level=conf_level)
-chapter.table(
-    tables.assumption_table(checked), "4.12",
-    caption=f"Checks of the univariate Cox models, N = {n_treated}: test of proportional hazards, hazard ratio before and after the "
-            f"median time of death with {coverage} interval, influence of single patients, and curvature of continuous covariates.",
-    notes=["dfbeta in standard errors of the log hazard ratio; *without one patient*: range of hazard ratios when each patient is "
-           "left out."])
+if checked:
+    chapter.table(
+        tables.assumption_table(checked), "4.12",
+        caption=f"Checks of the univariate Cox models, N = {n_treated}: test of proportional hazards, hazard ratio before and after the "
+                f"median time of death with {coverage} interval, influence of single patients, and curvature of continuous covariates.",
+        notes=["dfbeta in standard errors of the log hazard ratio; *without one patient*: range of hazard ratios when each patient is "
+               "left out."])
 
 # %%
 forms = tables.forms_to_draw(checked)

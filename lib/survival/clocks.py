@@ -224,6 +224,7 @@ def naive_and_delayed(patients, clock, smallest_risk_set, *, ties="breslow", con
         `naive` and `delayed` (Curve; the latter None if the risk set never gets that large), `start_months` and `n` of the delayed
         curve, and `dependence` (CoxResult of entry on survival).
     """
+    patients = patients[patients[clock].notna()]
     entry = delayed_entry(patients, clock)
     months, died = patients[clock].to_numpy(float), patients.died.to_numpy(bool)
     start = first_reliable_month(months, entry, smallest_risk_set)

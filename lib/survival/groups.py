@@ -19,6 +19,8 @@ CLOCKS = {
 }
 SHORT_TITLES = {"os_diagnosis": "OS from diagnosis", "os_liver_metastasis": "OS from liver metastasis",
                 "os_treatment": "OS from first treatment", "liver_pfs": "Liver PFS"}
+GROUPING_TITLES = {"extrahepatic_disease": "extrahepatic disease", "meld_change": "change of the MELD score",
+                   "treatment_gap": "time from liver metastasis to treatment", "mrecist_response": "response on imaging"}
 ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp", "creatinine", "platelets", "sodium")
 
 
@@ -73,6 +75,8 @@ class Grouping:
 def clock_curves(study, conf_level=0.95, liver_pfs_definition="liver"):
     """Kaplan-Meier curve of each clock that the cohort has: quantity name -> Curve.
 
+    Patients whose time or event is not recorded are left out; the curve's `n` says how many remain.
+
     Parameters
     ----------
     study : lib.cohort.Cohort
@@ -84,10 +88,11 @@ def clock_curves(study, conf_level=0.95, liver_pfs_definition="liver"):
     for name, (clock, event, _) in CLOCKS.items():
         if study.lacking(f"patients.{clock}", f"patients.{event}"):
             continue
-        months, happened = patients[clock], patients[event]
+        known = (patients[clock].notna() & patients[event].notna()).to_numpy()
+        months, happened = patients[clock][known], patients[event][known]
         if name == "liver_pfs":
-            months, happened = progression_free(patients, liver_pfs_definition, progression_months(study))
-        curves[name] = kaplan_meier(months, happened, conf_level=conf_level)
+            months, happened = progression_free(patients[known], liver_pfs_definition, progression_months(study)[known])
+        curves[name] = kaplan_meier(months, happened.astype(bool), conf_level=conf_level)
     return curves
 
 
@@ -116,12 +121,17 @@ def groupings(study, early_treatment_months=4.0):
     return {name: build(study) for name, build in builders.items() if name not in absent}
 
 
+def comparable(found):
+    """Those of the groupings in which both levels have patients."""
+    return {name: grouping for name, grouping in found.items() if all(grouping.counts().values())}
+
+
 def missing_groupings(study):
     """Groupings that the cohort cannot give: quantity name -> one sentence."""
     needs = {"extrahepatic_disease": ("patients.extrahepatic_disease",), "meld_change": ("labs",),
              "treatment_gap": ("patients.os_liver_metastasis_months",), "mrecist_response": ("lesions",)}
     lacking = {name: study.lacking(*columns) for name, columns in needs.items()}
-    return {name: f"No {' or '.join(missing)}: survival by {name.replace('_', ' ')} is not computed."
+    return {name: f"No {' or '.join(need.split('.')[-1] for need in missing)}: survival by {GROUPING_TITLES[name]} is not computed."
             for name, missing in lacking.items() if missing}
 
 

@@ -352,7 +352,7 @@ def contrast_of(column):
     levels = [level for level in levels if (column == level).any()]
     if len(levels) == 2:
         return f"{levels[1]} against {levels[0]}", (column == levels[1]).to_numpy(float)
-    return f"{len(levels)} levels", None if len(levels) > 2 else np.zeros(len(column))
+    return (f"{len(levels)} levels", None) if len(levels) > 2 else ("one level", np.zeros(len(column)))
 
 
 def adjust(p_values, method="holm"):
