@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import survival_tables as tables
+from lib import survival_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import survival as figures
 from lib.published import agrees, read_ledger
-from lib.survival import SurvivalDataError, assumptions, clocks, compare, competing, groups, oracle, paper, wording
+from lib.survival import SurvivalDataError, assumptions, batteries, clocks, compare, competing, groups, oracle, paper, wording
 from lib.survival.estimate import kaplan_meier, median_survival
 
 
@@ -203,7 +203,7 @@ def test_reference_cohort_gives_each_printed_survival_figure_unless_it_is_expect
             ours = compare.logrank(*grouping.arrays(reference.patients)).p_value
             assert agrees(ours, row.printed) == (row.expected == "reproduced")
             return
-        median = median_survival(tables.group_curves(reference, grouping, 0.95)[parts[2]])
+        median = median_survival(batteries.group_curves(reference, grouping, 0.95)[parts[2]])
     ours = {"median": median.value, "lower": median.lower, "upper": median.upper}[parts[-1]]
     assert agrees(ours, row.printed) == (row.expected == "reproduced")
 
@@ -226,7 +226,7 @@ def test_patients_without_a_gap_have_no_group():
 def test_moving_the_cut_or_the_landmark_moves_the_sentence(reference):
     def sentence(cut):
         grouping = groups.groupings(reference, cut)["treatment_gap"]
-        curves = tables.group_curves(reference, grouping, 0.95)
+        curves = batteries.group_curves(reference, grouping, 0.95)
         p = compare.logrank(*grouping.arrays(reference.patients)).p_value
         return wording.comparison_sentence(grouping, {level: median_survival(c).value for level, c in curves.items()}, p)
 
@@ -342,7 +342,7 @@ def test_medians_are_compared_only_within_one_time_zero():
     rows = paper.forest_rows(quoted, [{"label": "ours", "n": 24, "value": 9.0, "lower": 0.0, "upper": 21.4, "time_origin": "first treatment"}])
     assert rows.highlight.tolist()[0] and rows.text.tolist()[-1] == "30.0 (no interval)"
     own = {"value": 9.0, "lower": 0.0, "upper": 21.4, "time_origin": "first treatment"}
-    assert "below 1/1 (100.0%) of the quoted medians with the same time zero" in tables.literature_sentence(own, quoted)
+    assert "below 1/1 (100.0%) of the quoted medians with the same time zero" in text.literature_sentence(own, quoted)
 
 
 def test_values_of_r_are_found_by_the_patients_and_by_nothing_else(reference):
@@ -357,17 +357,17 @@ def test_values_of_r_are_found_by_the_patients_and_by_nothing_else(reference):
 
 def test_screening_sentence_counts_what_chance_would_find():
     screen = pd.DataFrame({"covariate": ["a", "b", "c"], "p_value": [0.01, 0.5, np.nan]})
-    assert tables.screening_sentence([screen, screen[:2]], 0.05) == (
+    assert text.screening_sentence([screen, screen[:2]], 0.05) == (
         "Of **4** univariate tests 2 were below 0.05 (a, a); if nothing mattered, chance alone would give about 0.2. After Holm's "
         "adjustment for all of them **2** remain.")
-    assert tables.screening_sentence([screen[1:2]], 0.05).startswith("Of **1** univariate tests 0 were below 0.05; ")
+    assert text.screening_sentence([screen[1:2]], 0.05).startswith("Of **1** univariate tests 0 were below 0.05; ")
 
 
 def test_range_sentence_tells_when_a_test_could_change_the_conclusion(reference):
     arrays = groups.groupings(reference, 4.0)["treatment_gap"].arrays(reference.patients)
-    found = [p for p in tables.all_p_values(*arrays).values()]
-    assert ("**on both sides**" in tables.range_sentence({"gap": arrays}, np.mean(found))) and \
-        "all on one side" in tables.range_sentence({"gap": arrays}, 0.999)
+    found = [p for p in batteries.all_p_values(*arrays).values()]
+    assert ("**on both sides**" in text.range_sentence({"gap": arrays}, np.mean(found))) and \
+        "all on one side" in text.range_sentence({"gap": arrays}, 0.999)
 
 
 def test_every_axis_of_a_kaplan_meier_figure_has_its_unit_and_its_counts_stand_under_their_ticks():
@@ -375,7 +375,7 @@ def test_every_axis_of_a_kaplan_meier_figure_has_its_unit_and_its_counts_stand_u
     figure = figures.draw_survival({"All": curve}, xlabel="Months from first treatment")
     ax, below = figure.axes
     assert ax.get_xlabel() == "Months from first treatment" and "proportion" in ax.get_ylabel()
-    at_two = [text.get_text() for text in below.texts if text.get_position()[0] == 2.0]
+    at_two = [count.get_text() for count in below.texts if count.get_position()[0] == 2.0]
     assert at_two == ["4", "1", "0"]  # at risk, events, censored at the start of the period
     np.testing.assert_allclose(ax.get_xlim(), below.get_xlim())
     np.testing.assert_allclose([ax.get_position().x0, ax.get_position().x1], [below.get_position().x0, below.get_position().x1])

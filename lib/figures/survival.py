@@ -9,13 +9,23 @@ import numpy as np
 import pandas as pd
 from matplotlib.patheffects import withStroke
 
-from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALE, PALETTE
+from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
+from lib.survival.competing import PROGRESSION
 from lib.survival.estimate import at_risk_table, median_survival
+from lib.survival.groups import SHORT_TITLES
 
 ROW_IN = 0.185
 LABEL_CHARACTERS = 38
 TICK_STEPS = (0.5, 1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
 AT_RISK_COLUMNS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
+
+
+CLOCK_AXES = {
+    "os_diagnosis": ("Months from diagnosis of leiomyosarcoma", "Overall survival (proportion)"),
+    "os_liver_metastasis": ("Months from diagnosis of liver metastasis", "Overall survival (proportion)"),
+    "os_treatment": ("Months from first liver-directed treatment", "Overall survival (proportion)"),
+    "liver_pfs": ("Months from first liver-directed treatment", "Liver PFS (proportion)"),
+}
 
 
 def month_ticks(longest: float, at_most: int = 8) -> np.ndarray:
@@ -55,6 +65,13 @@ def draw_survival(curves: dict, *, xlabel: str, ylabel: str = "Overall survival 
     ax.set_xlabel(xlabel)
     write_at_risk(below, curves, ticks, table_rows)
     return _settled(figure)
+
+
+def draw_clock(name: str, curve, choices):
+    """One of the paper's four figures: the curve of a clock (`CLOCK_AXES`) over its at-risk table, by the reader's choices."""
+    xlabel, ylabel = CLOCK_AXES[name]
+    return draw_survival({name: curve}, xlabel=xlabel, ylabel=ylabel, interval=choices.modern_interval,
+                         median_convention=choices.median_convention)
 
 
 def draw_curves(ax, curves: dict, *, interval: str = "log-log", median_convention: str = "spss", bands: bool = True,
@@ -130,6 +147,20 @@ def draw_survival_panels(panels: dict, *, xlabel: str, median_convention: str = 
     return _settled(figure)
 
 
+def draw_comparisons(grouped: dict, choices):
+    """Small multiples of the groupings; `grouped` is quantity name -> (Grouping, level -> Curve)."""
+    panels = {grouping.title: {grouping.levels[level]: curve for level, curve in by_level.items()}
+              for grouping, by_level in grouped.values()}
+    return draw_survival_panels(panels, xlabel="Months from first treatment", median_convention=choices.median_convention,
+                                interval=choices.modern_interval)
+
+
+def draw_arms(arms: dict, choices):
+    """Survival by first treatment, with numbers at risk and events."""
+    return draw_survival(arms, xlabel=CLOCK_AXES["os_treatment"][0], interval=choices.modern_interval,
+                         median_convention=choices.median_convention, table_rows=("at_risk", "events"))
+
+
 def _write_numbers_at_risk(ax, curves, ticks):
     ax.set_ylim(0, 1)
     ax.axis("off")
@@ -183,21 +214,21 @@ def _legend_of_timeline(ax, groups, landmark_months):
     ax.legend(handles=handles, loc="lower right", fontsize=8)
 
 
-def draw_delayed_entry(panels: dict, interval: str = "log-log"):
+def draw_delayed_entry(entered: dict, interval: str = "log-log"):
     """Naive and delayed-entry curves of several clocks, with the size of the delayed-entry risk set below.
 
     Parameters
     ----------
-    panels : dict
-        Title -> dict with `naive` and `delayed` (Curve), and `start_months` from which the latter is conditional.
+    entered : dict
+        Quantity name of the clock -> dict with `naive` and `delayed` (Curve), and `start_months` from which the latter is conditional.
 
     Returns
     -------
     matplotlib Figure
     """
-    figure, axes = plt.subplots(2, len(panels), figsize=(FULL_WIDTH_IN, 4.3), squeeze=False, height_ratios=[3, 1],
+    figure, axes = plt.subplots(2, len(entered), figsize=(FULL_WIDTH_IN, 4.3), squeeze=False, height_ratios=[3, 1],
                                 sharex="col")
-    for column, (title, panel) in enumerate(panels.items()):
+    for column, (name, panel) in enumerate(entered.items()):
         ax, below = axes[:, column]
         naive, delayed = panel["naive"], panel["delayed"]
         draw_curves(ax, {"naive": naive}, interval=interval, colours={"naive": GREY})
@@ -209,8 +240,8 @@ def draw_delayed_entry(panels: dict, interval: str = "log-log"):
             below.step(delayed.times, delayed.at_risk, where="post", color=PALETTE[0])
         below.step(naive.times, naive.at_risk, where="post", color=GREY)
         ticks = month_ticks(naive.longest, at_most=5)
-        ax.set(title=title, xlim=(0, ticks[-1]), xticks=ticks, ylabel="Overall survival" if column == 0 else "")
-        below.set(xlabel="Months", ylim=(0, None), ylabel="At risk" if column == 0 else "")
+        ax.set(title=SHORT_TITLES[name], xlim=(0, ticks[-1]), xticks=ticks, ylabel="Overall survival" if column == 0 else "")
+        below.set(xlabel=CLOCK_AXES[name][0].replace("diagnosis of leiomyosarcoma", "diagnosis").replace("diagnosis of l", "l"), ylim=(0, None), ylabel="At risk" if column == 0 else "")
         ax.text(0.98, 0.97, "naive", color=GREY, transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
         ax.text(0.98, 0.89, "delayed entry", color=PALETTE[0], transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
     return _settled(figure)
@@ -237,7 +268,7 @@ def draw_incidence(incidence: dict, naive_curve, xlabel: str = "Months from firs
         ax.step(times, values, where="post", color=colour, linestyle=style)
         lower, upper = (_extended(curve.times, limit, longest)[1] for limit in (curve.lower, curve.upper))
         ax.fill_between(times, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
-        ax.annotate(cause, (longest, values[-1]), xytext=(4, 0), textcoords="offset points", color=colour, va="center")
+        ax.annotate("progression in the liver" if cause == PROGRESSION else f"{cause} before it", (longest, values[-1]), xytext=(4, 0), textcoords="offset points", color=colour, va="center")
     times, survival = _extended(naive_curve.times, naive_curve.survival, longest)
     ax.step(times, 1 - survival, where="post", color=GREY, linewidth=1.1, linestyle=LINE_STYLES[2])
     ax.annotate("1 - Kaplan-Meier", (longest, 1 - survival[-1]), xytext=(4, 0), textcoords="offset points", color=GREY,
@@ -335,6 +366,11 @@ def draw_forest(table: pd.DataFrame, *, xlabel: str, no_effect: float | None = 1
     return ax
 
 
+def draw_medians(rows: pd.DataFrame, xlabel: str):
+    """Own and quoted medians (`lib.survival.paper.forest_rows`) on one linear axis, headed by their time origins."""
+    return draw_forest(rows, xlabel=xlabel, no_effect=None, log=False)
+
+
 def _with_headings(table):
     last = None
     for row in table.itertuples():
@@ -384,19 +420,21 @@ def draw_left_out(medians: dict, p_values: dict, alpha: float):
     return _settled(figure)
 
 
-def draw_hazard_checks(check, curves: dict, xlabel: str = "Months from first treatment"):
+def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months from first treatment"):
     """Proportional hazards: scaled Schoenfeld residuals against time, and the log-log plot of the groups.
 
     Parameters
     ----------
     check : lib.survival.assumptions.ProportionalHazards
-    curves : dict
-        Label -> Curve of each group.
+    grouping : lib.survival.groups.Grouping
+    by_level : dict
+        Level -> Curve.
 
     Returns
     -------
     matplotlib Figure
     """
+    curves = {grouping.levels[level]: curve for level, curve in by_level.items()}
     figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH_IN, 3.1))
     left.plot(check.event_months, check.log_hazard_ratios, "o", color=PALETTE[0], markersize=4)
     if len(check.event_months) > 3:

@@ -62,6 +62,12 @@ def quoted_medians(literature: pd.DataFrame, outcomes=("os.median", "pfs.median"
     return rows.loc[rows.value.notna(), columns].reset_index(drop=True)
 
 
+def own_median(estimate, n: int, time_origin: str = "first treatment") -> dict:
+    """An own median as a row beside the quoted ones."""
+    return {"label": "This cohort", "n": n, "time_origin": time_origin, "value": estimate.value, "lower": estimate.lower,
+            "upper": estimate.upper}
+
+
 def forest_rows(quoted: pd.DataFrame, own: list[dict]) -> pd.DataFrame:
     """Own and quoted medians as rows of a forest plot, grouped by time origin so that no axis is shared unsaid.
 
