@@ -24,6 +24,8 @@ from lib.survival.choices import PROGRAMS, Choices
 from lib.survival.competing import PFS_DEFINITIONS
 from lib.survival.estimate import MEDIAN_CONVENTIONS
 from lib.survival.groups import CLOCKS
+from lib.toxicity_tables import ANALYTE_NAMES
+
 
 
 def estimate(value, decimals: int = 1) -> str:
@@ -123,25 +125,32 @@ def screen_table(screen: pd.DataFrame) -> pd.DataFrame:
 
 
 def lab_table(screens: dict, spreads: dict) -> pd.DataFrame:
-    """Univariate Cox regression of the laboratory values at each visit, one analyte a row.
+    """Univariate Cox regression of the laboratory values at each visit, one analyte a row; see `lab_layout`.
 
     Parameters
     ----------
     screens : dict
         Heading -> DataFrame from `univariate_screen`.
     spreads : dict
-        Heading -> Series with the standard deviation that a hazard ratio refers to.
+        Heading -> Series with the standard deviation that a hazard ratio refers to; not shown again for the landmark.
     """
     analytes = list(dict.fromkeys(name for screen in screens.values() for name in screen.covariate))
-    table = pd.DataFrame({"Analyte": analytes})
+    table = pd.DataFrame({"Analyte": [ANALYTE_NAMES.get(name, name) for name in analytes]})
     for heading, screen in screens.items():
         by_name = screen.set_index("covariate")
-        table[f"SD, {heading}"] = [number(spreads[heading].get(name), 2) for name in analytes]
-        table[f"Hazard ratio per SD, {heading}"] = [
-            ratio(by_name.loc[name]) if name in by_name.index else "–"
-            for name in analytes]
+        if heading != "landmark":
+            table[f"SD, {heading}"] = [number(spreads[heading].get(name), 2) for name in analytes]
+        table[f"HR, {heading}"] = [ratio(by_name.loc[name]) if name in by_name.index else "–" for name in analytes]
         table[f"P, {heading}"] = [p_cell(by_name.p_value.get(name)) for name in analytes]
     return table
+
+
+def lab_layout(screens: dict) -> dict:
+    """Spanners and short headings of `lab_table`, for `lib.tables.render`."""
+    columns = {heading: [f"{kind}, {heading}" for kind in ("SD", "HR", "P") if (kind, heading) != ("SD", "landmark")]
+               for heading in screens}
+    labels = {column: "Hazard ratio" if column.startswith("HR") else column.split(",")[0] for group in columns.values() for column in group}
+    return {"spanners": {heading.capitalize(): group for heading, group in columns.items()}, "labels": labels}
 
 
 def convention_medians(curves: dict) -> pd.DataFrame:
@@ -162,12 +171,20 @@ def convention_tests(comparisons: dict) -> pd.DataFrame:
     comparisons : dict
         Label -> (months, died, member of the second group), arrays of shape (n_known,).
     """
+    tied = any(len(np.unique(time[died])) < died.sum() for time, died, _ in comparisons.values())
     columns = {}
-    for label, (time, died, member) in comparisons.items():
-        cells = {test: p_cell(p) for test, p in all_p_values(time, died, member).items()}
-        permuted = permutation_logrank(time, died, member)
+    for label, arrays in comparisons.items():
+        found = all_p_values(*arrays) if tied else _one_for_all_ties(all_p_values(*arrays))
+        permuted = permutation_logrank(*arrays)
+        cells = {test: p_cell(p) for test, p in found.items()}
         columns[label] = cells | {"Permutation log-rank" + (", exact" if permuted.exact else ""): p_cell(permuted.p_value)}
     return pd.DataFrame(columns).rename_axis("Test").reset_index()
+
+
+def _one_for_all_ties(p_values: dict) -> dict:
+    """Without tied deaths the treatments of ties are one: keep the first."""
+    kept = {test: p for test, p in p_values.items() if "efron" not in test and "exact" not in test}
+    return {test.replace("Cox breslow", "Cox, any ties"): p for test, p in kept.items()}
 
 
 def small_sample_table(comparisons: dict, choices: Choices, *, power, n_resamples, seed) -> pd.DataFrame:
@@ -181,10 +198,8 @@ def small_sample_table(comparisons: dict, choices: Choices, *, power, n_resample
         detectable = smallest_detectable_hazard_ratio(int(died.sum()), float(member.mean()), alpha=choices.alpha, power=power)
         rows.append({"Comparison": label, "Hazard ratio, Cox": ratio(fit),
                      "Hazard ratio, Firth": ratio(firth),
-                     "Permutation P": p_cell(permuted.p_value),
-                     "Arrangements": f"all {permuted.n_arrangements:,}" if permuted.exact else
-                     f"{permuted.n_arrangements:,} random (±{permuted.mc_error:.3f})",
-                     "Mean gained, months": estimate(gained["difference"]), "within": f"{gained['to_months']:.1f} months",
+                     "Permutation P": p_cell(permuted.p_value) + ("" if permuted.exact else f" (±{permuted.mc_error:.3f})"),
+                     "Mean gained, months": estimate(gained["difference"]), "Horizon, months": number(gained["to_months"]),
                      "Detectable ratio": number(detectable, 1)})
     return pd.DataFrame(rows)
 

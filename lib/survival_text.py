@@ -213,6 +213,16 @@ def remedy(grouping, answers: dict, landmark_months: float, alpha: float) -> str
             f"the landmark in {percent(late, int(grouping.known.sum()))}, whose group still borrows from the future there.")
 
 
+def early_deaths(time, died, landmark_months: float) -> str:
+    """How many deaths came before the landmark, and so how much it can change."""
+    early = int((died & (time <= landmark_months)).sum())
+    if early:
+        return (f"{counted(early, 'patient')} of {len(time)} died before the landmark: the naive comparison counts those deaths against whoever had "
+                "no chance to be grouped otherwise.")
+    return ("Nobody died before the landmark. The first death is where a log-rank test and a Cox model begin, so here they are the "
+            "same from treatment as from the landmark, and only the medians move. In patients who die earlier they would not be.")
+
+
 def delayed(entered: dict, n: int, smallest_risk_set: int) -> dict:
     """Caption and alternative text of the delayed-entry figure."""
     return {"caption": f"Naive and delayed-entry Kaplan-Meier curves by time zero, n = {n}, with the number at risk below; the delayed "

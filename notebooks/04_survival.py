@@ -65,9 +65,9 @@ time, died = patients.os_treatment_months.to_numpy(float), patients.died.to_nump
 coverage, population = choices.coverage, f"N = {n_treated}, {text.counted(int(died.sum()), 'death')}"
 
 # %% [markdown]
-# # The published analysis
+# ## The published analysis
 #
-# ## Four clocks
+# ### Four clocks
 #
 # The same deaths are counted from three moments: diagnosis of the tumour, diagnosis of liver metastasis, and the
 # first liver-directed treatment. The later the clock starts, the shorter the survival it shows; only the last
@@ -119,7 +119,7 @@ records.record_clocks(chapter, curves, choices, read_ledger())
 say(text.clock_medians(curves, choices))
 
 # %% [markdown]
-# ## How long were they followed?
+# ### How long were they followed?
 #
 # The paper's follow-up is the median of all observed times, which counts a death as the end of follow-up: deadly
 # disease looks poorly followed. The reverse Kaplan-Meier estimate takes censoring as the event, and asks how long a
@@ -129,7 +129,7 @@ say(text.clock_medians(curves, choices))
 say(text.watched(time, died, choices))
 
 # %% [markdown]
-# ## Four ways to divide the patients
+# ### Four ways to divide the patients
 #
 # The paper's Table 2 divides the patients four times and compares the halves. Two of the divisions are known at first
 # treatment: disease outside the liver, and the time from liver metastasis to treatment. The other two, the change of
@@ -161,7 +161,7 @@ if grouped:
     records.record_groups(chapter, grouped, tests, choices)
 
 # %% [markdown]
-# ### What the four comparisons allow one to say
+# #### What the four comparisons allow one to say
 #
 # The paper calls the medians "considerable" in difference and the tests not significant, and its discussion builds on
 # the medians. A median is one point of a curve; with few patients it can jump by a year when one of them dies a week
@@ -173,7 +173,7 @@ for name, (grouping, by_level) in grouped.items():
     say(wording.comparison_sentence(grouping, found, tests[name].p_value, alpha))
 
 # %% [markdown]
-# ## Does anything foretell survival?
+# ### Does anything foretell survival?
 #
 # The paper reports univariate Cox regressions of clinical variables and of laboratory values at baseline and at three
 # months, says that none was significant, and prints none. Here are all of them. A hazard ratio above one means a
@@ -205,22 +205,23 @@ if len(forest):
 lab_screens, lab_spreads = batteries.screen_labs(study, landmark_months, ties=cox_ties, conf_level=conf_level)
 if lab_screens:
     chapter.table(
-        tables.lab_table(lab_screens, lab_spreads), "4.4",
+        tables.lab_table(lab_screens, lab_spreads), "4.4", **tables.lab_layout(lab_screens),
         caption=f"Univariate Cox regression on each laboratory value, N = {n_treated}: hazard ratio per standard deviation "
                 f"(SD) with Wald {coverage} interval and P ({cox_ties} ties).",
         notes=[f"*Landmark*: the three-month values of patients still followed at {landmark_months:g} months, counted from there.",
                "SD in reference units (g/dL, mg/dL, U/L, 10^3/uL, mmol/L)."])
 
 # %%
-say(text.screening_sentence([screen, *lab_screens.values()], alpha))
+at_visits = [found for heading, found in lab_screens.items() if heading != "landmark"]
+say(text.screening_sentence([screen, *at_visits], alpha))
 
 # %% [markdown]
-# # The analysis that the data deserve
+# ## The analysis that the data deserve
 #
 # From here on the numbers are those of these patients and not in the paper. The methods are the point: each answers a
 # question that the published analysis leaves open.
 #
-# ## Whose median is it?
+# ### Whose median is it?
 #
 # Programs disagree about the same patients, and papers seldom name the rule. They differ in three places. *The flat
 # step*: where survival is exactly one half for a while, SPSS and lifelines take the beginning of the step, R and SAS its
@@ -246,14 +247,15 @@ if titled:
     chapter.table(
         tables.convention_tests(titled), "4.6",
         caption=f"Two-sided P of each comparison by every test that a program might have printed, N = {n_treated}.",
-        notes=["R's ties=\"exact\" is SAS's DISCRETE. The permutation test counts every way to deal the labels."])
+        notes=["Without tied deaths the three treatments of ties agree and are shown once; R's ties=\"exact\" is SAS's DISCRETE. The "
+               "permutation test counts every way to deal the labels."])
 
 # %%
 say(text.agreement_sentence(batteries.beside_r(all_curves, titled)))
 say(text.range_sentence(titled, alpha))
 
 # %% [markdown]
-# ## What a small sample needs
+# ### What a small sample needs
 #
 # The log-rank P and the Cox interval lean on large numbers. Where numbers are small, better tools exist, and cost
 # nothing. A **permutation test** deals the group labels anew in every possible way and counts how often the difference
@@ -269,7 +271,8 @@ if titled:
         caption=f"Comparisons of Table 4.2 with tools for small samples, N = {n_treated}: hazard ratio of the second level "
                 f"against the first with {coverage} Wald (Cox) and profile-likelihood (Firth) interval, permutation log-rank "
                 "P, difference in restricted mean survival (first minus second).",
-        notes=[f"Detectable ratio: found with power {detectable_power:g} by a two-sided log-rank test at level {alpha:.2g} with "
+        notes=["Permutation P: exact over all arrangements, or with its Monte Carlo error. Horizon: the time up to which means are "
+               f"compared. Detectable ratio: found with power {detectable_power:g} by a two-sided log-rank test at level {alpha:.2g} with "
                "these deaths and group sizes (Schoenfeld 1981)."])
 
 # %%
@@ -285,7 +288,7 @@ power_of_two = compare.power_to_detect(2.0, int(died.sum()), alpha=alpha)
 say(text.detectable(int(died.sum()), detectable, detectable_power, power_of_two))
 
 # %% [markdown]
-# ### How sure is a median?
+# #### How sure is a median?
 #
 # The bootstrap draws patients with replacement and looks how the median moves. It makes no formula's assumption; but a
 # resample may have no median at all, because its curve never comes down to one half. Those count as "not reached", and
@@ -298,7 +301,7 @@ chapter.table(
             f"bootstrap resamples (percentiles), N = {n_treated}.")
 
 # %% [markdown]
-# ### Does one patient decide?
+# #### Does one patient decide?
 #
 # Each tick of the next figure is the analysis without one of the patients; the diamond is everybody. Where ticks
 # lie far from the diamond, a single patient carries the result.
@@ -310,7 +313,7 @@ if alone:
 say(text.left_out_sentence(alone, p_alone, alpha))
 
 # %% [markdown]
-# ## Immortal time
+# ### Immortal time
 #
 # Whether a patient responds, or the MELD score rises, is known at the three-month visit. To belong to a group, one
 # has to live to that visit: those months before are *immortal*, and counting them as survival of the group flatters
@@ -341,9 +344,11 @@ for name, grouping in after_visit.items():
     landmark_p = answers[name]["from the landmark"]["p_value"]
     chapter.record(f"os_treatment.{name}.landmark_p", landmark_p, reason="too few patients at the landmark")
     say(text.remedy(grouping, answers[name], landmark_months, alpha))
+if after_visit:
+    say(text.early_deaths(time, died, landmark_months))
 
 # %% [markdown]
-# ## Living long enough to be treated
+# ### Living long enough to be treated
 #
 # Survival from diagnosis and from liver metastasis is counted for patients who *were* treated. Nobody who died before
 # treatment can be among them. A patient treated five years after diagnosis had survived five years for certain, and
@@ -372,7 +377,7 @@ if entered:
     say(text.delayed_sentence(entered))
 
 # %% [markdown]
-# ## Progression and death compete
+# ### Progression and death compete
 #
 # The paper does not say what its liver PFS counts. Three readings are common, and a parameter chooses among them.
 # The paper's median fits the first, under which these patients were searched; Table 4.11 shows what the others would
@@ -397,7 +402,7 @@ if "liver_pfs" in curves:
     say(text.overstated(liver.curve, liver.incidence, liver.gray(grouped)))
 
 # %% [markdown]
-# ## The cut at four months
+# ### The cut at four months
 #
 # The paper divides its patients at a gap of four months between liver metastasis and treatment, and does not say why
 # there. A cut chosen because it divides well must pay for the choice. The next figure tries every cut from one to
@@ -424,7 +429,7 @@ if "treatment_gap" in grouped:
     say(text.best_cut(searched, corrected, continuous, alpha))
 
 # %% [markdown]
-# ## By first treatment
+# ### By first treatment
 #
 # The three treatments were not dealt by chance: ablation went to few and small lesions, radioembolisation to those who
 # preferred it, everyone else had DEB-TACE. The curves below describe three groups of patients; they cannot compare
@@ -440,7 +445,7 @@ records.record_arms(chapter, arms, choices)
 say(text.switched(arms, switch, crossovers, arms_test.p_value, choices))
 
 # %% [markdown]
-# ## Do the models hold?
+# ### Do the models hold?
 #
 # A hazard ratio is one number for the whole of follow-up. If the groups' hazards cross, it is an average of
 # opposites. The left panel shows the local log hazard ratio at each death, which should not drift; in the right panel
@@ -473,7 +478,7 @@ if forms := batteries.forms_to_draw(checked):
 say(text.models_sentence(checked, int(died.sum()), alpha))
 
 # %% [markdown]
-# ## Against the literature
+# ### Against the literature
 #
 # The paper sets its medians beside those of other studies. Two medians can be compared only if their clocks start at the
 # same moment: a patient randomised to a drug is met at another point of the disease than one sent to a radiologist.
@@ -499,7 +504,7 @@ if "liver_pfs" in curves:
 say(text.literature_sentence(own, overall))
 
 # %% [markdown]
-# ### The paper's claims about survival
+# #### The paper's claims about survival
 #
 # Each claim is held against the numbers. "Favorable" has to mean higher, "lower" lower, and "similar" at least within the
 # range of the others. *Improve*, *effective* and *benefit* say that patients did better than they would have done

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib import survival_tables as tables
 from lib import survival_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import survival as figures
@@ -361,6 +362,27 @@ def test_screening_sentence_counts_what_chance_would_find():
         "Of **4** univariate tests 2 were below 0.05 (a, a); if nothing mattered, chance alone would give about 0.2. After Holm's "
         "adjustment for all of them **2** remain.")
     assert text.screening_sentence([screen[1:2]], 0.05).startswith("Of **1** univariate tests 0 were below 0.05; ")
+
+
+def test_a_landmark_before_every_death_says_that_it_changes_no_test():
+    time, died = np.array([2.0, 5.0, 9.0]), np.array([True, True, False])
+    assert text.early_deaths(time, died, 1.0).startswith("Nobody died before the landmark.")
+    assert text.early_deaths(time, died, 3.0).startswith("1 patient of 3 died before the landmark")
+
+
+def test_ties_are_told_apart_only_where_deaths_are_tied():
+    member = np.array([True, False, True, False])
+    untied = tables.convention_tests({"x": (np.array([1, 2, 3, 4.0]), np.ones(4, bool), member)})
+    tied = tables.convention_tests({"x": (np.array([1, 1, 3, 4.0]), np.ones(4, bool), member)})
+    assert "Cox, any ties: Wald" in set(untied.Test) and "Cox efron: Wald" in set(tied.Test)
+
+
+def test_laboratory_table_shows_each_visit_under_its_heading(reference):
+    screens, spreads = batteries.screen_labs(reference, 3.0, ties="breslow", conf_level=0.95)
+    table, layout = tables.lab_table(screens, spreads), tables.lab_layout(screens)
+    assert list(layout["spanners"]) == ["Baseline", "3 months", "Landmark"]
+    assert ["Analyte", *(column for group in layout["spanners"].values() for column in group)] == list(table.columns)
+    assert len(table) == len(groups.ANALYTES)
 
 
 def test_range_sentence_tells_when_a_test_could_change_the_conclusion(reference):
