@@ -11,6 +11,7 @@ import jinja2
 import nbformat
 
 from lib.narrative import months, percent
+from lib.published import read_ledger
 
 BOOK = Path(__file__).resolve().parent / "book"
 
@@ -180,7 +181,7 @@ def write_front_page(book, out, results):
     """
     found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.globals.update(months=months, percent=percent, value=found.get)
+    environment.globals.update(months=months, percent=percent, value=found.get, printed=_printed_figures())
     template = environment.from_string((book / "index.md.j2").read_text("utf-8"))
     page = template.render(
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
@@ -204,11 +205,18 @@ def is_published_analysis(results):
 
 
 def _front_picture(results):
-    """The survival chapter's first figure, or else the collection's first."""
-    for name in ("04_survival", *results):
-        for entry in results.get(name, {}).get("figures", []):
-            return {**entry, "place": f"{name}.html#{_anchor('Figure', entry['label'])}"}
+    """Overall survival from first treatment, or else the collection's first figure."""
+    figures = [(name, entry) for name, document in results.items() for entry in document.get("figures", [])]
+    wanted = [(name, entry) for name, entry in figures if entry["caption"].startswith("Overall survival from first treatment")]
+    for name, entry in [*wanted, *figures]:
+        return {**entry, "place": f"{name}.html#{_anchor('Figure', entry['label'])}"}
     return None
+
+
+def _printed_figures():
+    """For each quantity of the ledger, the figure as the paper first prints it."""
+    ledger = read_ledger().drop_duplicates("quantity")
+    return dict(zip(ledger.quantity, ledger.printed, strict=True))
 
 
 def _run_sphinx(book, html, announcement):

@@ -175,6 +175,7 @@ def test_a_chapter_opens_with_its_question_then_its_parameters(source):
     assert cells[0].cell_type == "markdown"
     assert re.match(r"# \d\. .*\?\n", cells[0].source), "the title is a question"
     assert "**Question.**" in cells[0].source
+    assert sum(len(re.findall("^# ", cell.source, flags=re.M)) for cell in cells if cell.cell_type == "markdown") == 1
     assert [is_parameters(cell) for cell in cells].index(True) == 1
     assert sum(is_parameters(cell) for cell in cells) == 1
 
