@@ -153,7 +153,7 @@ if grouped:
 # %%
 if grouped:
     chapter.table(
-        tables.group_table(grouped, tests, choices), "4.2",
+        tables.group_table(grouped, tests, choices), "4.2", group="Group",
         caption=f"Median overall survival from first treatment by group, N = {n_treated}; {choices.program} {coverage} "
                 f"interval, {modern_interval} interval, two-sided log-rank P.",
         notes=["n/N counts the patients whose group is known.",
