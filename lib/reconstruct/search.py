@@ -233,7 +233,8 @@ def solutions(order: Order, constraints: SurvivalConstraints, least_room: float 
         room = programme.widest_room()
         if room > least_room:
             found.append(Solution(order, choice, programme, rows, room))
-    return sorted(found, key=lambda solution: -solution.room)
+    # rounded, so that floating error does not decide between equals
+    return sorted(found, key=lambda solution: -round(solution.room, 6))
 
 
 def skeletons(constraints: SurvivalConstraints, seed: int) -> Iterator[pd.DataFrame]:
