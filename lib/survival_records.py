@@ -14,7 +14,9 @@ def slug(text: str) -> str:
 
 
 def record_clocks(chapter, curves: dict, choices, ledger) -> None:
-    """Median, interval, mean and twelve-month survival of each clock, and the axes that the ledger prints."""
+    """Coverage; then median, interval, mean and twelve-month survival of each clock, and the axes the ledger prints."""
+    coverage = 100 * choices.conf_level
+    chapter.record("protocol.conf_level", coverage, holds=True, observed=f"{coverage:g}")
     for name, curve in curves.items():
         _record_median(chapter, name, choices.median(curve))
         chapter.record(f"{name}.mean", mean_survival(curve).value)
