@@ -36,6 +36,8 @@ def use_style() -> None:
         "figure.figsize": (FULL_WIDTH_IN, 4.2), "figure.dpi": 100, "figure.constrained_layout.use": True,
         "svg.hashsalt": "leiomyosarcoma-liver-study", "svg.fonttype": "none", "pdf.fonttype": 42,
         "figure.max_open_warning": 0,
+        # a treatment's name may hold two dollar signs; no label of ours is a formula
+        "text.parse_math": False,
     })
 
 
