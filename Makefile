@@ -15,7 +15,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
 RUN := .venv/bin/python
 # named after the lock's content: a changed lock is installed, a touched one is not
 INSTALLED := .venv/installed-$(firstword $(shell cksum requirements.txt))
-PIP := $(RUN) -m pip install --quiet --disable-pip-version-check
+PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 
 study: environment
 	@$(RUN) -m lib.run
