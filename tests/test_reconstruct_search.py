@@ -6,6 +6,7 @@ enumeration of small cohorts, and the ledger.
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,8 +21,8 @@ from lib.published import read_ledger
 from lib.reconstruct import kernels
 from lib.reconstruct.constraints import (GROUPINGS, ConstraintError, GroupComparison, Interval, MedianRow, misfits,
                                          printed_interval, survival_constraints, survival_figures)
-from lib.reconstruct.search import (SKELETON_COLUMNS, Order, SearchError, bounded_order, find_skeleton, label_readings,
-                                    possible_orders, solutions, complete_clocks)
+from lib.reconstruct.search import (SKELETON_COLUMNS, Order, SearchError, bounded_order, complete_clocks,
+                                    find_skeleton, label_readings, possible_orders, solutions)
 from lib.reconstruct.times import (CUT_DISTANCE_MONTHS, Reading, TimesProgramme, clock_months, on_grid, reading_of)
 
 SEED = 10
@@ -226,7 +227,8 @@ def small():
     for flag in (False, True):
         reading = reading_of(MedianRow("truth", ANYTHING, ANYTHING, ANYTHING), died, members == flag)
         median, half = months[reading.median], reading.width * (months[reading.below] - months[reading.above])
-        rows.append(MedianRow("truth", *(Interval(each - 0.5, each + 0.5) for each in (median, median - half, median + half))))
+        rows.append(MedianRow("truth", *(Interval(each - 0.5, each + 0.5)
+                                         for each in (median, median - half, median + half))))
     p_value = logrank_test(months[members], months[~members], died[members], died[~members]).p_value
     comparison = GroupComparison(GROUPINGS[0], N_FLAGGED, tuple(rows), Interval(p_value - 0.03, p_value + 0.03))
     bounds = kernels.start_bounds(N_SMALL, 0.1, months[0], months[-1] - 0.5, months[-1] + 0.5,
@@ -271,9 +273,9 @@ def test_enumeration_accepts_only_labellings_with_the_printed_p(small):
             assert comparison.p_value.lower - 1e-9 <= p_value <= comparison.p_value.upper + 1e-9
             assert members.sum() == N_FLAGGED
             for each, flag in zip(reading.readings(), (False, True)):
-                independent = reading_of(each.row, died, members == flag)
-                assert (each.median, each.above, each.below) == (independent.median, independent.above, independent.below)
-                assert each.width == pytest.approx(independent.width)
+                alone = reading_of(each.row, died, members == flag)
+                assert (each.median, each.above, each.below) == (alone.median, alone.above, alone.below)
+                assert each.width == pytest.approx(alone.width)
 
 
 def test_implied_bounds_contain_the_truth(small):
@@ -325,8 +327,6 @@ def test_orders_have_the_counts_and_come_earliest_median_first(constraints):
 
 
 def test_too_many_orders_are_refused(constraints):
-    from dataclasses import replace
-
     with pytest.raises(SearchError, match="enumerates at most"):
         possible_orders(replace(constraints, n=60, n_died=30), np.random.default_rng(0))
 

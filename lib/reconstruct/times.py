@@ -55,8 +55,8 @@ class Reading:
         """Whether times in this order give the printed row and keep `LEAST_ROOM`."""
         half = self.width * (months[self.below] - months[self.above])
         median, row = months[self.median], self.row
-        return all(value in interval.narrowed(LEAST_ROOM * _half_width(interval))
-                   for value, interval in ((median, row.median), (median - half, row.lower), (median + half, row.upper)))
+        figures = ((median, row.median), (median - half, row.lower), (median + half, row.upper))
+        return all(value in interval.narrowed(LEAST_ROOM * _half_width(interval)) for value, interval in figures)
 
 
 def reading_of(row: MedianRow, events: np.ndarray, members: np.ndarray | None = None) -> Reading | None:
@@ -189,7 +189,8 @@ def treatment_months(programme: TimesProgramme, readings: Sequence[Reading], mid
         if any(months is None for months in nearest):
             return None
         months = on_grid(np.mean(nearest, axis=0))
-        if np.median(months) in middle.narrowed(LEAST_ROOM * middle.half_width) and all(reading.holds(months) for reading in readings):
+        centred = np.median(months) in middle.narrowed(LEAST_ROOM * middle.half_width)
+        if centred and all(reading.holds(months) for reading in readings):
             return months
     return None
 
