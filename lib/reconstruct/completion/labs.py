@@ -33,10 +33,12 @@ GRADE_3_CAUSES = ("bilirubin", "alt", "alp")
 SHARE_OF_GRADE_2 = 0.25
 LOWEST_MELD, HIGHEST_BASELINE_MELD, HIGHEST_MELD = 6, 13, 20
 CLEAR_OF_ROUNDING = 0.03
-NOT_SIGNIFICANT = 0.10
+NOT_SIGNIFICANT, MELD_NOT_SIGNIFICANT = 0.08, 0.2
+SPREAD_OF_RANKS = np.linspace(1.5, 8.0, 40)
+"""Disorder added to the ranks of survival, in patients, before MELD is handed out by them."""
 LARGEST_FALL = 3
 """MELD points a patient may lose in three months; larger falls would need implausible recoveries."""
-BATCH, DRAWS, DRAWS_PER_SCORES = 50_000, 200, 4
+BATCH, DRAWS, DRAWS_PER_SCORES = 50_000, 200, 12
 
 
 def draw_labs(patients: pd.DataFrame, printed: PrintedFigures, rng: np.random.Generator) -> pd.DataFrame:
@@ -61,6 +63,8 @@ def draw_labs(patients: pd.DataFrame, printed: PrintedFigures, rng: np.random.Ge
     for _ in range(DRAWS):
         scores = meld_scores(patients.meld_increased.to_numpy(dtype=bool), printed, rng)
         scores = _worst_die_soonest(patients, *scores, rng)
+        if scores is None:
+            continue
         for _ in range(DRAWS_PER_SCORES):
             try:
                 baseline, month_3 = _values(patients, *scores, printed, rng)
@@ -112,18 +116,23 @@ def _prints(scores: np.ndarray, quantity: str, printed: PrintedFigures) -> np.nd
 
 
 def _worst_die_soonest(patients: pd.DataFrame, baseline: np.ndarray, month_3: np.ndarray,
-                       rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The same pairs of scores, among patients whose MELD rose the highest with those who lived least, roughly.
+                       rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | None:
+    """The same pairs of scores, among patients whose MELD rose the highest with those who lived least.
 
-    Means, SDs, the paired test and the direction of change do not depend on who has which pair.
+    That holds as far as MELD stays untied to survival, None where it never does. Means, SDs, the paired
+    test and the direction of change do not depend on who has which pair.
     """
     rose = np.flatnonzero(patients.meld_increased)
-    noise = rng.normal(0, 1.5, len(rose))
-    soonest = rose[np.argsort(np.argsort(patients.os_treatment_months.to_numpy()[rose]) + noise)]
+    months, died = patients.os_treatment_months.to_numpy(), patients.died.to_numpy(dtype=bool)
+    rank = np.argsort(np.argsort(months[rose]))
     highest = rose[np.argsort(-month_3[rose], kind="stable")]
-    baseline, month_3 = baseline.copy(), month_3.copy()
-    baseline[soonest], month_3[soonest] = baseline[highest], month_3[highest]
-    return baseline, month_3
+    for spread in SPREAD_OF_RANKS:
+        soonest = rose[np.argsort(rank + rng.normal(0, spread, len(rose)))]
+        pairs = np.column_stack([baseline, month_3])
+        pairs[soonest] = pairs[highest]
+        if (cox_score_p(pairs.astype(float), months, died) > MELD_NOT_SIGNIFICANT).all():
+            return pairs[:, 0], pairs[:, 1]
+    return None
 
 
 def _values(patients: pd.DataFrame, meld_baseline: np.ndarray, meld_month_3: np.ndarray,
