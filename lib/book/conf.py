@@ -39,6 +39,8 @@ html_copy_source = False
 html_show_sphinx = False
 html_show_copyright = False
 html_use_index = False
+# a summary is fetched from the page found, which a browser forbids to pages opened from the disk
+html_show_search_summary = False
 html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_persistent": [],  # the side bar has the search
