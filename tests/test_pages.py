@@ -3,6 +3,9 @@
 import os
 import re
 import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -129,8 +132,24 @@ def test_next_and_previous_walk_through_the_chapters(open_page):
         assert page.url.endswith(f"{name}.html")
 
 
-def test_figures_tables_and_notebooks_download(open_page, study_run):
+@pytest.fixture
+def served(study_run):
+    """The pages' address on a server of this machine: from the disk a browser shows a picture where it would save it."""
+    handler = partial(SilentHandler, directory=study_run.out / "html")
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_figures_tables_and_notebooks_download(open_page, served):
     page = open_page("04_survival")
+    page.goto(f"{served}/04_survival.html")
     for selector, signature in {
         '.downloads a[href$=".png"]': b"\x89PNG", '.downloads a[href$=".svg"]': b"<?xml", '.downloads a[href$=".pdf"]': b"%PDF",
         '.downloads a[href$=".docx"]': b"PK", '.downloads a[href$=".csv"]': b"", '.chapter-downloads a[href$=".ipynb"]': b"{",
