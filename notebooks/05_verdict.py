@@ -129,7 +129,7 @@ chapter.table(
 # %%
 verdicts = claims["Verdict"].value_counts()
 chapter.record({f"claims.{verdict.replace(' ', '_')}.count": int(number) for verdict, number in verdicts.items()})
-say(f"Of {len(claims)} claims {join(f'{number} {verdict}' for verdict, number in verdicts.items())}.")
+say(f"Verdicts on {len(claims)} claims: {join(f'*{verdict}* for {number}' for verdict, number in verdicts.items())}.")
 
 # %% [markdown]
 # ## What the paper says of other studies
