@@ -206,7 +206,7 @@ def test_bounds_stay_closed_like_scipy_shortest_paths(seed):
 
 
 def test_contradicting_bounds_are_refused():
-    bounds = kernels.start_bounds(4, 0.1, 2.5, 40.0, 41.0, 9.0, 10.0)
+    bounds = kernels.start_bounds(4, 0.1, 2.5, 2.5, 40.0, 41.0, 9.0, 10.0)
     assert not kernels.tighten(bounds.copy(), 1, 4, 30.0)
     assert kernels.tighten(bounds.copy(), 1, 4, 38.0)
 
@@ -231,7 +231,7 @@ def small():
                                          for each in (median, median - half, median + half))))
     p_value = logrank_test(months[members], months[~members], died[members], died[~members]).p_value
     comparison = GroupComparison(GROUPINGS[0], N_FLAGGED, tuple(rows), Interval(p_value - 0.03, p_value + 0.03))
-    bounds = kernels.start_bounds(N_SMALL, 0.1, months[0], months[-1] - 0.5, months[-1] + 0.5,
+    bounds = kernels.start_bounds(N_SMALL, 0.1, months[0], months[0], months[-1] - 0.5, months[-1] + 0.5,
                                   months[5] - 0.5, months[5] + 0.5)
     return died, members, months, comparison, bounds
 

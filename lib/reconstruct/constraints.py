@@ -95,13 +95,14 @@ class MedianRow:
     """A printed median with the limits of its symmetric interval, months.
 
     A limit that the ledger does not ask to be reproduced is unbounded; two limits narrow the median to the
-    middle between them.
+    middle between them. ``printed_median`` is the median's interval without that narrowing.
     """
 
     quantity: str
     median: Interval
     lower: Interval
     upper: Interval
+    printed_median: Interval = Interval()
 
     def as_array(self) -> np.ndarray:
         """The six ends, with 1e9 for infinity, for the kernels."""
@@ -129,6 +130,7 @@ class SurvivalConstraints:
     comparisons: tuple[GroupComparison, ...]
     follow_up_median: Interval
     shortest_day: int
+    follow_up_min: Interval
     follow_up_max: Interval
     longest_diagnosis: Interval
     early_cut: float
@@ -176,7 +178,7 @@ class _Ledger:
         if (median & middle).empty:
             raise ConstraintError(f"{quantity}.median, .lower and .upper contradict each other: the interval is "
                                   f"centred between {middle.lower:g} and {middle.upper:g}, not on the median.")
-        return MedianRow(quantity, median & middle, lower, upper)
+        return MedianRow(quantity, median & middle, lower, upper, median)
 
 
 def printed_interval(text: str, *, lower_limit: bool = False) -> Interval:
@@ -229,6 +231,7 @@ def survival_constraints(ledger: pd.DataFrame) -> SurvivalConstraints:
         comparisons=tuple(_comparison(figures, grouping, n) for grouping in GROUPINGS),
         follow_up_median=figures.interval("follow_up.median"),
         shortest_day=math.ceil(figures.interval("follow_up.min").lower * DAYS_PER_MONTH),
+        follow_up_min=figures.interval("follow_up.min"),
         follow_up_max=figures.interval("follow_up.max"),
         longest_diagnosis=Interval(axis_end - (axis_end - axis_start) / AXIS_TICKS, axis_end),
         early_cut=figures.value("treatment_gap.cut"),

@@ -163,15 +163,15 @@ def tighten_middle(bounds, lower, upper):
 
 
 @_jit
-def start_bounds(n, min_gap, shortest, longest_lower, longest_upper, middle_lower, middle_upper):
+def start_bounds(n, min_gap, shortest_lower, shortest_upper, longest_lower, longest_upper, middle_lower, middle_upper):
     """Bounds that hold for every order: ascending times, shortest and longest, and the plain median."""
     bounds = np.full((n + 1, n + 1), 1e6)
     for node in range(n + 1):
         bounds[node, node] = 0.0
     for node in range(1, n):
         tighten(bounds, node + 1, node, -min_gap)
-    tighten(bounds, 0, 1, shortest)
-    tighten(bounds, 1, 0, -shortest)
+    tighten(bounds, 0, 1, shortest_upper)
+    tighten(bounds, 1, 0, -shortest_lower)
     tighten(bounds, 0, n, longest_upper)
     tighten(bounds, n, 0, -longest_lower)
     for _ in range(3):

@@ -91,7 +91,8 @@ class Solution:
     room: float
 
 
-def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator) -> list[int]:
+def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator,
+                    exhaustive: bool = False) -> list[int]:
     """Orders that the overall row, the follow-up and the counts allow, earliest overall median first.
 
     Parameters
@@ -99,6 +100,8 @@ def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator) 
     constraints : SurvivalConstraints
     rng : numpy.random.Generator
         Shuffles the orders of one median position.
+    exhaustive : bool
+        Keep nothing free for rounding, so that an order left out is impossible.
 
     Returns
     -------
@@ -116,19 +119,20 @@ def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator) 
                           f"the search enumerates at most {MOST_ORDERS}.")
     orders, positions = np.zeros(n_orders, np.int64), np.zeros(n_orders, np.int64)
     found = kernels.possible_orders(
-        constraints.n, constraints.n_died, _start_bounds(constraints), constraints.rows["os_treatment"].as_array(),
-        CONF_FACTOR, _ends(constraints.follow_up_median), orders, positions)
+        constraints.n, constraints.n_died, _start_bounds(constraints, exhaustive),
+        constraints.rows["os_treatment"].as_array(), CONF_FACTOR, _ends(constraints.follow_up_median), orders, positions)
     shuffled = rng.permutation(found)
     by_position = shuffled[np.argsort(positions[shuffled], kind="stable")]
     return [int(order) for order in orders[by_position]]
 
 
-def bounded_order(bits: int, constraints: SurvivalConstraints) -> Order:
-    """An order as flags, with the overall row's bounds on its times."""
+def bounded_order(bits: int, constraints: SurvivalConstraints, exhaustive: bool = False) -> Order:
+    """An order as flags, with the overall row's bounds on its times; `exhaustive` as in `possible_orders`."""
     died = np.zeros(constraints.n, dtype=bool)
     kernels.unpack(bits, died)
     reading = reading_of(constraints.rows["os_treatment"], died)
-    bounds, position = _start_bounds(constraints), np.array([reading.median, reading.above, reading.below])
+    bounds = _start_bounds(constraints, exhaustive)
+    position = np.array([reading.median, reading.above, reading.below])
     for _ in range(3):
         kernels.tighten_row(bounds, position, reading.width, reading.row.as_array())
         kernels.tighten_middle(bounds, *_ends(constraints.follow_up_median))
@@ -202,7 +206,8 @@ def joint_choices(order: Order, readings: list[list[LabelReading]],
             for pick in chosen[:min(found, MOST_JOINT_READINGS)]]
 
 
-def solutions(order: Order, constraints: SurvivalConstraints, least_room: float = LEAST_ROOM) -> list[Solution]:
+def solutions(order: Order, constraints: SurvivalConstraints, least_room: float = LEAST_ROOM,
+              exhaustive: bool = False) -> list[Solution]:
     """All choices of readings on an order for which exact times exist, the roomiest first.
 
     Parameters
@@ -212,6 +217,8 @@ def solutions(order: Order, constraints: SurvivalConstraints, least_room: float 
     least_room : float
         Share of every printed interval's half width that times must be able to keep free; 0 admits every order
         on which exact times exist at all.
+    exhaustive : bool
+        As in `possible_orders`.
 
     Returns
     -------
@@ -224,17 +231,29 @@ def solutions(order: Order, constraints: SurvivalConstraints, least_room: float 
             return []
         readings.append(found)
         tightened = Order(order.died, bounds)
-    overall = reading_of(constraints.rows["os_treatment"], order.died)
-    lower, upper = _ends_of_times(constraints)
-    found = []
-    for choice in joint_choices(tightened, readings, constraints):
-        rows = (overall, *(reading for each in choice for reading in each.readings()))
-        programme = TimesProgramme(lower, upper, rows, constraints.follow_up_median)
-        room = programme.widest_room()
-        if room > least_room:
-            found.append(Solution(order, choice, programme, rows, room))
+    found = [Solution(order, choice, programme, rows, room) for choice, programme, rows, room
+             in programmes(order, joint_choices(tightened, readings, constraints), constraints, exhaustive)
+             if room > least_room]
     # rounded, so that floating error does not decide between equals
     return sorted(found, key=lambda solution: -round(solution.room, 6))
+
+
+def programmes(order: Order, choices: list[tuple[LabelReading, ...]], constraints: SurvivalConstraints,
+               exhaustive: bool = False) -> Iterator[tuple]:
+    """The linear programme of each joint choice of readings on an order.
+
+    Yields
+    ------
+    tuple
+        The choice, its `TimesProgramme`, the programme's rows, and its widest room.
+    """
+    overall = reading_of(constraints.rows["os_treatment"], order.died)
+    lower, upper = _ends_of_times(constraints, exhaustive)
+    for choice in choices:
+        rows = (overall, *(reading for each in choice for reading in each.readings()))
+        programme = TimesProgramme(lower, upper, rows, constraints.follow_up_median,
+                                   0.0 if exhaustive else MIN_GAP_MONTHS)
+        yield choice, programme, rows, programme.widest_room()
 
 
 def skeletons(constraints: SurvivalConstraints, seed: int) -> Iterator[pd.DataFrame]:
@@ -333,16 +352,24 @@ def _ends(interval: Interval) -> np.ndarray:
     return np.array([interval.lower, interval.upper])
 
 
-def _ends_of_times(constraints: SurvivalConstraints) -> tuple[np.ndarray, np.ndarray]:
-    """Smallest and largest time of each patient in order of time, months; the shortest is given."""
-    shortest = round(constraints.shortest_day / DAYS_PER_MONTH, 6)
-    margin = 0.2 * constraints.follow_up_max.half_width
-    lower, upper = (np.full(constraints.n, end) for end in (shortest, constraints.follow_up_max.upper - margin))
-    upper[0], lower[-1] = shortest, constraints.follow_up_max.lower + margin
+def _ends_of_times(constraints: SurvivalConstraints, exhaustive: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Smallest and largest time of each patient in order of time, months."""
+    shortest = _shortest(constraints, exhaustive)
+    margin = 0.0 if exhaustive else 0.2 * constraints.follow_up_max.half_width
+    lower = np.full(constraints.n, shortest.lower)
+    upper = np.full(constraints.n, constraints.follow_up_max.upper - margin)
+    upper[0], lower[-1] = shortest.upper, constraints.follow_up_max.lower + margin
     return lower, upper
 
 
-def _start_bounds(constraints: SurvivalConstraints) -> np.ndarray:
+def _shortest(constraints: SurvivalConstraints, exhaustive: bool) -> Interval:
+    """Where the shortest time may lie: a given day, or anywhere in its printed interval."""
+    day = round(constraints.shortest_day / DAYS_PER_MONTH, 6)
+    return constraints.follow_up_min if exhaustive else Interval(day, day)
+
+
+def _start_bounds(constraints: SurvivalConstraints, exhaustive: bool) -> np.ndarray:
     """Bounds on the times that hold for every order."""
-    return kernels.start_bounds(constraints.n, MIN_GAP_MONTHS, constraints.shortest_day / DAYS_PER_MONTH,
+    return kernels.start_bounds(constraints.n, 0.0 if exhaustive else MIN_GAP_MONTHS,
+                                *_ends(_shortest(constraints, exhaustive)),
                                 *_ends(constraints.follow_up_max), *_ends(constraints.follow_up_median))

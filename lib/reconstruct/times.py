@@ -93,17 +93,19 @@ class TimesProgramme:
         Rows to satisfy.
     middle : Interval, optional
         Where the plain median of all times has to lie.
+    min_gap : float
+        Least distance of one patient's time from the next, months.
     """
 
     def __init__(self, lower: np.ndarray, upper: np.ndarray, readings: Sequence[Reading],
-                 middle: Interval | None = None):
+                 middle: Interval | None = None, min_gap: float = MIN_GAP_MONTHS):
         self.n, self.bounds = len(lower), list(zip(lower, upper))
         self._left, self._right, self._half = [], [], []
         unit = np.eye(self.n)
         for earlier, later in zip(range(self.n - 1), range(1, self.n)):
             fixed = lower[earlier] == upper[earlier] and lower[later] == upper[later]
             if not fixed:
-                self._between(unit[later] - unit[earlier], Interval(MIN_GAP_MONTHS), 0.0)
+                self._between(unit[later] - unit[earlier], Interval(min_gap), 0.0)
         for reading in readings:
             half = reading.width * (unit[reading.below] - unit[reading.above])
             for combination, interval in ((unit[reading.median], reading.row.median),

@@ -1,0 +1,303 @@
+"""Compiled kernels of the sampler: how far a cohort is from what was printed, and a walk that keeps near it.
+
+A cohort stands in order of time: ``months`` ascending, ``died`` and one row of ``labels`` a comparison in the same
+order. Its misfit is a sum of distances from the printed intervals, in months; a log-rank test counts its distance on
+the z scale, `MONTHS_PER_Z` months a unit. A misfit of 0 is a consistent cohort.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+KNIFE_EDGE = 1e-9  # a survival this close to 0.5, 0.55 or 0.45 touches it
+CONF_FACTOR = 1.959963984540054
+MONTHS_PER_Z = 30.0
+FARTHEST = 15.0  # months; what is farther off, or missing, costs no more
+NO_LIMIT = 1e8  # an interval's end beyond this binds nothing
+NEVER = 1e9  # a median that the curve does not reach
+
+_jit = numba.njit(cache=True)
+
+
+@_jit
+def outside(value, lower, upper):
+    """Distance of a value from an interval, at most `FARTHEST`."""
+    return min(max(lower - value, value - upper, 0.0), FARTHEST)
+
+
+@_jit
+def row_misfit(months, died, members, flag, row):
+    """Distance of a Kaplan-Meier median and its SPSS limits from a printed row.
+
+    Parameters
+    ----------
+    months : float array, shape (n,)
+        Ascending.
+    died, members : bool arrays, shape (n,)
+    flag : bool
+        The label of the row's patients.
+    row : float array, shape (6,)
+        `MedianRow.as_array`; a median of `NEVER` to `NEVER` is "not reached".
+
+    Returns
+    -------
+    float
+        Months.
+    """
+    at_risk = 0
+    for patient in range(died.size):
+        at_risk += members[patient] == flag
+    survival, variance, error = 1.0, 0.0, -1.0
+    above, above_months, median = 1.0, 0.0, NEVER
+    below, below_months = -1.0, 0.0
+    for patient in range(died.size):
+        if members[patient] != flag:
+            continue
+        if died[patient]:
+            survival *= (at_risk - 1) / at_risk
+            if at_risk > 1:
+                variance += 1.0 / (at_risk * (at_risk - 1))
+            if survival >= 0.55 - KNIFE_EDGE:
+                above, above_months = survival, months[patient]
+            if median == NEVER and survival <= 0.5 + KNIFE_EDGE:
+                median, error = months[patient], survival * math.sqrt(variance)
+            if survival <= 0.45 + KNIFE_EDGE:
+                below, below_months = survival, months[patient]
+                break
+        at_risk -= 1
+    misfit = outside(median, row[0], row[1])
+    if row[3] > NO_LIMIT and row[4] < -NO_LIMIT and row[2] < -NO_LIMIT and row[5] > NO_LIMIT:
+        return misfit
+    if below < 0.0 or median == NEVER:
+        return misfit + FARTHEST
+    half = CONF_FACTOR * error * (below_months - above_months) / (above - below)
+    return misfit + outside(median - half, row[2], row[3]) + outside(median + half, row[4], row[5])
+
+
+@_jit
+def log_rank_z(died, members):
+    """Absolute log-rank z of two groups from their order alone; 0 where its variance is 0."""
+    inside = 0
+    for patient in range(members.size):
+        inside += members[patient]
+    at_risk = members.size
+    difference, variance = 0.0, 0.0
+    for patient in range(died.size):
+        if died[patient]:
+            share = inside / at_risk
+            difference += members[patient] - share
+            variance += share * (1 - share)
+        inside -= members[patient]
+        at_risk -= 1
+    return abs(difference) / math.sqrt(variance) if variance > 0.0 else 0.0
+
+
+@_jit
+def survival_at(months, died, landmark):
+    """Kaplan-Meier survival of everybody at one time."""
+    survival = 1.0
+    for patient in range(died.size):
+        if months[patient] > landmark:
+            break
+        if died[patient]:
+            survival *= (died.size - patient - 1) / (died.size - patient)
+    return survival
+
+
+@_jit
+def misfit(months, died, labels, rows, z_ends, follow_up, landmarks):
+    """Distance of a cohort from everything printed; 0 for a consistent one.
+
+    Parameters
+    ----------
+    months : float array, shape (n,)
+        Ascending.
+    died : bool array, shape (n,)
+    labels : bool array, shape (n_comparisons, n)
+    rows : float array, shape (1 + 2 n_comparisons, 6)
+        The overall row, then each comparison's rows for the flag false and true.
+    z_ends : float array, shape (n_comparisons, 2)
+        Ends of each absolute log-rank z.
+    follow_up : float array, shape (6,)
+        Ends of the plain median, of the shortest and of the longest time.
+    landmarks : float array, shape (n_landmarks, 3)
+        Time and ends of the survival printed for it.
+
+    Returns
+    -------
+    float
+    """
+    n = died.size
+    total = 0.0
+    if rows[0, 0] > -NO_LIMIT or rows[0, 1] < NO_LIMIT:
+        everyone = died == died
+        total += row_misfit(months, died, everyone, True, rows[0])
+    total += outside((months[(n - 1) // 2] + months[n // 2]) / 2, follow_up[0], follow_up[1])
+    for number in range(landmarks.shape[0]):
+        survival = survival_at(months, died, landmarks[number, 0])
+        total += MONTHS_PER_Z * outside(survival, landmarks[number, 1], landmarks[number, 2])
+    for comparison in range(labels.shape[0]):
+        members = labels[comparison]
+        total += MONTHS_PER_Z * outside(log_rank_z(died, members), z_ends[comparison, 0], z_ends[comparison, 1])
+        total += row_misfit(months, died, members, False, rows[1 + 2 * comparison])
+        total += row_misfit(months, died, members, True, rows[2 + 2 * comparison])
+    return total
+
+
+@_jit
+def _move_time(months, died, labels, patient, new):
+    """Give one patient a new time and keep everybody in order."""
+    event = died[patient]
+    step = 1 if new > months[patient] else -1
+    here = patient
+    while 0 <= here + step < months.size and (months[here + step] - new) * step < 0:
+        months[here], died[here] = months[here + step], died[here + step]
+        for comparison in range(labels.shape[0]):
+            labels[comparison, here], labels[comparison, here + step] = (labels[comparison, here + step],
+                                                                         labels[comparison, here])
+        here += step
+    months[here], died[here] = new, event
+
+
+@_jit
+def _propose(months, died, labels, follow_up):
+    """Change a cohort at random, in place; the log of the move's Hastings factor, or NaN for no move."""
+    n, n_comparisons = died.size, labels.shape[0]
+    kind = np.random.random()
+    i = np.random.randint(n)
+    if kind < 0.4:
+        old = months[i]
+        if kind < 0.33:
+            width = 0.8 if kind < 0.05 else (0.15 if kind < 0.18 else 0.02)
+            new = old * math.exp(width * np.random.normal())
+            factor = math.log(new / old)
+        else:
+            j = np.random.randint(n)  # beside another patient
+            new, factor = months[j] + 0.3 * np.random.normal(), 0.0
+            if new <= 0.0:
+                return math.nan
+            back, there = 0.0, 0.0  # density of this jump, and of the way back
+            for other in range(n):
+                if other != i:
+                    there += math.exp(-0.5 * ((new - months[other]) / 0.3) ** 2)
+                    back += math.exp(-0.5 * ((old - months[other]) / 0.3) ** 2)
+            there += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
+            back += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
+            factor = math.log(back / there) if back > 0.0 else -1e9
+        total = months.sum()
+        # iid exponential times whose common mean has the scale-free prior: density (sum of times) ** -n
+        factor += n * math.log(total / (total - old + new))
+        _move_time(months, died, labels, i, new)
+        legal = follow_up[2] <= months[0] <= follow_up[3] and follow_up[4] <= months[n - 1] <= follow_up[5]
+        return factor if legal else math.nan
+    j = np.random.randint(n) if np.random.random() < 0.5 else i + np.random.randint(1, 4)
+    if j >= n or i == j:
+        return math.nan
+    if kind < 0.6 or n_comparisons == 0:
+        if died[i] == died[j]:
+            return math.nan
+        died[i], died[j] = died[j], died[i]
+    elif kind < 0.92:
+        comparison = np.random.randint(n_comparisons)
+        if labels[comparison, i] == labels[comparison, j]:
+            return math.nan
+        labels[comparison, i], labels[comparison, j] = labels[comparison, j], labels[comparison, i]
+    else:
+        died[i], died[j] = died[j], died[i]
+        for comparison in range(n_comparisons):
+            labels[comparison, i], labels[comparison, j] = labels[comparison, j], labels[comparison, i]
+    return 0.0
+
+
+@_jit
+def walk(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_rounds, n_steps, burn_in, seed, decimals,
+         kept_months, kept_died, kept_labels, kept_round):
+    """Replica exchange: walks at several temperatures that trade places; consistent cohorts are kept.
+
+    Parameters
+    ----------
+    months : float array, shape (n_replicas, n)
+        Start of each replica, ascending; changed in place, as are ``died`` and ``labels``.
+    died : bool array, shape (n_replicas, n)
+    labels : bool array, shape (n_replicas, n_comparisons, n)
+    rows, z_ends, follow_up, landmarks
+        As in `misfit`.
+    betas : float array, shape (n_replicas,)
+        Inverse temperatures, per month of misfit.
+    n_rounds, n_steps : int
+        Rounds, and steps of every replica in a round; replicas trade places between rounds.
+    burn_in : int
+        Rounds before any cohort is kept.
+    seed : int
+    decimals : int
+        Kept times are rounded to this; a cohort that rounding spoils is not kept.
+    kept_months, kept_died, kept_labels, kept_round : arrays, shape (capacity, ...)
+        Filled; when full, every second is dropped and from then on half as many are kept.
+
+    Returns
+    -------
+    tuple
+        Number kept, number of consistent cohorts seen at the ends of rounds, the smallest misfit met.
+    """
+    np.random.seed(seed)
+    n_replicas, n = months.shape
+    energies = np.empty(n_replicas)
+    for replica in range(n_replicas):
+        energies[replica] = misfit(months[replica], died[replica], labels[replica], rows, z_ends, follow_up, landmarks)
+    at = np.arange(n_replicas)  # the replica at each temperature
+    new_months, new_died, new_labels = np.empty(n), np.empty(n, np.bool_), np.empty_like(labels[0])
+    kept, seen, every, since, best = 0, 0, 1, 0, energies.min()
+    unit = 10.0**decimals
+    for number in range(n_rounds):
+        for level in range(n_replicas):
+            r = at[level]
+            for _ in range(n_steps):
+                new_months[:] = months[r]
+                new_died[:] = died[r]
+                new_labels[:] = labels[r]
+                factor = _propose(new_months, new_died, new_labels, follow_up)
+                if math.isnan(factor):
+                    continue
+                energy = misfit(new_months, new_died, new_labels, rows, z_ends, follow_up, landmarks)
+                if math.log(1.0 - np.random.random()) < factor - betas[level] * (energy - energies[r]):
+                    months[r] = new_months
+                    died[r] = new_died
+                    labels[r] = new_labels
+                    energies[r] = energy
+                    best = min(best, energy)
+        for level in range(number % 2, n_replicas - 1, 2):
+            a, b = at[level], at[level + 1]
+            gain = (betas[level] - betas[level + 1]) * (energies[a] - energies[b])
+            if math.log(1.0 - np.random.random()) < gain:
+                at[level], at[level + 1] = b, a
+        if number < burn_in:
+            continue
+        for r in range(n_replicas):
+            if energies[r] > 0.0:
+                continue
+            seen += 1
+            since += 1
+            if since < every:
+                continue
+            since = 0
+            new_months[:] = np.floor(months[r] * unit + 0.5) / unit
+            tied = False
+            for patient in range(n - 1):
+                tied |= new_months[patient] >= new_months[patient + 1]
+            legal = follow_up[2] <= new_months[0] <= follow_up[3] and follow_up[4] <= new_months[n - 1] <= follow_up[5]
+            if tied or not legal or misfit(new_months, died[r], labels[r], rows, z_ends, follow_up, landmarks) > 0.0:
+                continue
+            if kept == kept_round.size:
+                for half in range(kept // 2):
+                    kept_months[half] = kept_months[2 * half]
+                    kept_died[half] = kept_died[2 * half]
+                    kept_labels[half] = kept_labels[2 * half]
+                    kept_round[half] = kept_round[2 * half]
+                kept, every = kept // 2, 2 * every
+            kept_months[kept], kept_died[kept] = new_months, died[r]
+            kept_labels[kept], kept_round[kept] = labels[r], number
+            kept += 1
+    return kept, seen, best
