@@ -50,6 +50,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         0: done. 1: a chapter failed, or a published figure is missed unexpectedly. 2: the command line is wrong.
     """
     options = _parse(arguments)
+    if options.compare:
+        return compare(*options.compare, options.out)
     try:
         sources = find_sources(notebooks)
         asked = choose(sources, options.notebook)
@@ -84,6 +86,7 @@ def _parse(arguments):
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
     parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
     parser.add_argument("--refresh", action="store_true", help="then copy the executed chapters over notebooks/*.ipynb")
+    parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
     return parser.parse_args(arguments)
@@ -91,6 +94,22 @@ def _parse(arguments):
 
 def _usable_cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compare(first, second, out=None):
+    """Print the numbers that differ between two runs and write them as CSV and as a page; 2 when a run is not there."""
+    from lib.compare_runs import CompareError, as_text, compare_runs, find_run, write_comparison
+
+    try:
+        runs = [find_run(name, ROOT / "build") for name in (first, second)]
+        changes = compare_runs(*runs)
+    except CompareError as error:
+        print(error, file=sys.stderr)
+        return 2
+    folder = Path(out) if out else ROOT / "build" / "compared" / " and ".join(path.name for path in runs)
+    page = write_comparison(changes, folder)
+    print(f"{as_text(changes)}\n\n{page}")
+    return 0
 
 
 def cohort_parameter(name):
