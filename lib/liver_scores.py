@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from lib.units import MOLAR_MASS_G_MOL, to_reference_units
 
@@ -388,6 +387,8 @@ def paired_change(before, after, conf_level: float = 0.95) -> PairedChange:
     Wilcoxon: zero changes left out, normal approximation with the correction for ties and none for
     continuity, as SPSS does and R's ``wilcox.test(paired = TRUE, exact = FALSE, correct = FALSE)``.
     """
+    from scipy import stats  # half a second, which a chapter without a paired test need not wait
+
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
     if before.shape != after.shape:
         raise LiverScoreError(f"{before.size} values before and {after.size} after: give one pair per patient.")
@@ -412,6 +413,8 @@ def _wilcoxon_p(difference: np.ndarray) -> float:
     moved = difference[difference != 0]
     if len(moved) < 2:
         return np.nan
+    from scipy import stats
+
     return float(stats.wilcoxon(moved, correction=False, method="asymptotic").pvalue)
 
 

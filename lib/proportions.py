@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import gammaln
-from scipy.stats import MonteCarloMethod, fisher_exact
-from statsmodels.stats.proportion import proportion_confint
 
 from lib.published import agrees
 
@@ -80,6 +78,8 @@ def proportion(count: int, n: int, conf_level: float = 0.95, method: str = "clop
     count, n = int(count), int(n)
     if n == 0:
         return Proportion(0, 0, np.nan, np.nan, np.nan, conf_level, method)
+    from statsmodels.stats.proportion import proportion_confint  # slow to load: only when an interval is wanted
+
     lower, upper = proportion_confint(count, n, alpha=1 - conf_level, method=INTERVALS[method])
     return Proportion(count, n, count / n, float(lower), float(upper), conf_level, method)
 
@@ -119,6 +119,8 @@ def exact_group_p(counts, ns) -> float:
     if len(ns) < 2 or counts.sum() in (0, ns.sum()):
         return float("nan")
     if np.prod(np.minimum(ns[:-1], counts.sum()) + 1.0) > LARGEST_ENUMERATION:
+        from scipy.stats import MonteCarloMethod, fisher_exact
+
         draws = MonteCarloMethod(n_resamples=99_999, rng=np.random.default_rng(0))
         return float(fisher_exact(np.array([counts, ns - counts]), method=draws).pvalue)
     return _freeman_halton_p(counts, ns)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from statsmodels.stats.inter_rater import cohens_kappa
+from scipy.special import ndtri
 
 from lib.response.criteria import CATEGORIES, NON_CR_NON_PD, ResponseError
 from lib.response.rates import RATES
@@ -83,10 +82,12 @@ def agreement(first: pd.Series, second: pd.Series, conf_level: float = 0.95) -> 
     # one category for everyone: agreement is complete and tells nothing, kappa being 0/0
     if used.sum() < 2:
         return Agreement(table, n, 1.0 if n else nothing, nothing, nothing, nothing, nothing)
+    from statsmodels.stats.inter_rater import cohens_kappa  # slow to load: only when there is agreement to measure
+
     # statsmodels divides by the standard error under chance, which we do not use and which may be zero
     with np.errstate(invalid="ignore", divide="ignore"):
         plain, linear = cohens_kappa(counts), cohens_kappa(counts, wt="linear")
-    reach = norm.ppf(0.5 + conf_level / 2) * plain.std_kappa if plain.std_kappa > 1e-12 else nothing
+    reach = ndtri(0.5 + conf_level / 2) * plain.std_kappa if plain.std_kappa > 1e-12 else nothing
     return Agreement(table, n, float(np.trace(counts) / n), float(plain.kappa), float(np.maximum(-1, plain.kappa - reach)),
                      float(np.minimum(1, plain.kappa + reach)), float(linear.kappa))
 
