@@ -46,14 +46,18 @@ def main(arguments=None, root=ROOT):
     root = Path(root)
     if parser.parse_args(arguments).seal:
         (root / "data" / SEAL).write_text(seal(root / "data"), encoding="utf-8", newline="\n")
-    failed = 0
-    for name, check in CHECKS.items():
-        try:
-            print(f"ok      {name}: {check(root)}")
-        except (CheckError, OSError, ValueError) as error:
-            failed += 1
-            print(f"FAILED  {name}: {error}")
-    return 1 if failed else 0
+    outcomes = [_outcome(name, check, root) for name, check in CHECKS.items()]
+    return 0 if all(outcomes) else 1
+
+
+def _outcome(name, check, root):
+    """Print what a check found; True when it holds."""
+    try:
+        holds, said = True, check(root)
+    except (CheckError, OSError, ValueError) as error:
+        holds, said = False, error
+    print(f"{'ok    ' if holds else 'FAILED'}  {name}: {said}")
+    return holds
 
 
 def environment(root):
