@@ -211,8 +211,11 @@ def _on_one_line(value: str) -> str:
     return shown if len(shown) <= SHOWN_LETTERS else shown[:SHOWN_LETTERS] + "..."
 
 
-def _rank(problem: Problem) -> tuple[int, int, int]:
-    return problem.severity, TABLES.index(problem.file.removesuffix(".csv")), problem.row
+def _rank(problem: Problem) -> tuple[int, int, str, int]:
+    """Worst first, then the order of the tables; the files of an institution's export come after them."""
+    table = problem.file.removesuffix(".csv")
+    place = TABLES.index(table) if table in TABLES else len(TABLES)
+    return problem.severity, place, problem.file, problem.row
 
 
 def _shown(problems: tuple[Problem, ...]) -> list[str]:
