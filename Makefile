@@ -1,6 +1,7 @@
-# make            the environment, every chapter executed, the pages
+# make            the environment, every chapter executed, the pages; what has not changed since is left as it is
+# make -B         the same, all of it anew
 # make test       the tests
-# make lab        JupyterLab in the study's environment
+# make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
 # make refresh    execute the chapters and rewrite notebooks/*.ipynb
 # make lock       requirements.txt anew from pyproject.toml
 # make clean      remove what make has made
@@ -17,8 +18,11 @@ RUN := .venv/bin/python
 INSTALLED := .venv/installed-$(firstword $(shell cksum requirements.txt))
 PIP := $(RUN) -m pip install --quiet --quiet --disable-pip-version-check
 
+# make -B asks for everything again
+ONLY_CHANGED := $(if $(findstring B,$(filter-out --%,$(firstword $(MAKEFLAGS)))),,--changed)
+
 study: environment
-	@$(RUN) -m lib.run
+	@$(RUN) -m lib.run $(ONLY_CHANGED)
 
 test: environment
 	@$(RUN) -m pytest
@@ -30,7 +34,7 @@ refresh: environment
 lab: environment
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp lib/book/lab_settings.json .venv/share/jupyter/lab/settings/overrides.json
-	@.venv/bin/jupyter lab --LabApp.default_url=/lab/tree/README.md
+	@.venv/bin/jupyter lab --LabApp.default_url=/lab/tree/README.md $(LAB)
 
 lock:
 	@command -v uv > /dev/null || { echo "The lock is made by uv: install it with 'pip install uv'." >&2; exit 1; }

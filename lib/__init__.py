@@ -3,3 +3,9 @@
 data (``cohort``, ``published``, ``parameters``) -> domain (``toxicity``, ``response``, ``survival``)
 -> presentation (``figures``, ``tables``, ``narrative``) -> notebooks; ``run`` executes them.
 """
+
+import sys
+
+# jsonschema, which every reader of notebooks loads, would build a grammar of web addresses for over a second, to check
+# a format that no notebook has; told that the grammar's package is absent, it leaves that check out
+sys.modules.setdefault("rfc3987_syntax", None)

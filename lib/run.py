@@ -7,19 +7,14 @@ A run works in ``.staging`` inside its output folder and moves its files out onl
 import argparse
 import fcntl
 import json
-import multiprocessing
 import os
 import re
 import shutil
 import sys
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 
-from tqdm import tqdm
-
-from lib.execute import ChapterError, execute_chapter, prepare_worker
+from lib.freshness import chapter_keys, pages_key, stale_chapters, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
 
@@ -66,7 +61,7 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         print(error, file=sys.stderr)
         return 2
     try:
-        run(sources, asked, changes, out, pages=not options.no_pages, timeout_s=options.timeout, n_processes=options.processes)
+        run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed)
         if options.refresh:
             refresh(asked, out)
     except (RunError, OSError) as error:
@@ -85,6 +80,7 @@ def _parse(arguments):
     parser.add_argument("--out", metavar="FOLDER", help="where to write; build/, or build/runs/... when a parameter is changed")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
     parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
+    parser.add_argument("--changed", action="store_true", help="only chapters whose code, data, parameters or lock have changed since the last run")
     parser.add_argument("--refresh", action="store_true", help="then copy the executed chapters over notebooks/*.ipynb")
     parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
@@ -186,7 +182,7 @@ def default_folder(build, changes):
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 
-def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2):
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False):
     """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
 
     Parameters
@@ -206,6 +202,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2):
         Longest time for one cell.
     n_processes : int
         Chapters executed at a time.
+    only_changed : bool
+        Leave out chapters, and pages, that would come out as they are: see `lib.freshness`.
 
     Raises
     ------
@@ -216,16 +214,38 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2):
     with locked(out):
         staging = out / STAGING
         shutil.rmtree(staging, ignore_errors=True)
+        keys, key_of_pages = chapter_keys(sources, changes), None
+        if pages:
+            key_of_pages = pages_key(keys)
+        if only_changed:
+            stale, stale_pages = stale_chapters(out, keys)
+            asked = [source for source in asked if source.name in stale]
+            pages = pages and stale_pages
+            if not asked and not pages:
+                return
         try:
-            chosen = with_dependants(sources, asked, out)
+            chosen = with_dependants(sources, asked, out) if asked else []
             everything = len(chosen) == len(sources)
             prepare_staging(staging, out, fresh=everything)
-            execute_all(chosen, changes, staging, timeout_s, n_processes)
+            if chosen:
+                _execute(chosen, changes, staging, timeout_s, n_processes)
             if pages:
                 _make_pages(staging)
-            publish(staging, out, PRODUCTS if pages else PRODUCTS[:-1])
+            products = PRODUCTS if pages else PRODUCTS[:-1]
+            publish(staging, out, products)
+            write_record(out, keys, {source.name for source in chosen}, products, key_of_pages)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+def _execute(chosen, changes, staging, timeout_s, n_processes):
+    from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
+    from lib.pool import execute_all
+
+    try:
+        execute_all(chosen, changes, staging, timeout_s, n_processes)
+    except ChapterError as error:
+        raise RunError(str(error)) from error
 
 
 def _make_pages(staging):
@@ -277,53 +297,6 @@ def prepare_staging(staging, out, fresh):
             shutil.copytree(out / product, staging / product)
         else:
             (staging / product).mkdir()
-
-
-def execute_all(sources, changes, staging, timeout_s, n_processes):
-    """Execute chapters in a pool of processes, the longest first, those that need the others after them.
-
-    Raises
-    ------
-    RunError
-        One line for each chapter that failed.
-    """
-    context = multiprocessing.get_context("spawn")  # a forked child would inherit this process's event loops
-    n_processes = max(1, min(n_processes, len(sources)))
-    with (
-        tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
-        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging,)) as pool,
-    ):
-        for last in (False, True):
-            ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: -source.n_lines)
-            jobs = {_submit(pool, source, changes, staging, timeout_s): source for source in ready}
-            failures = []
-            for job in as_completed(jobs):
-                if failure := _failure(job, jobs[job].name):
-                    failures.append(failure)
-                    pool.shutdown(wait=False, cancel_futures=True)
-                else:
-                    bar.set_postfix_str(jobs[job].name)
-                    bar.update()
-            if failures:
-                raise RunError("\n".join(failures))
-
-
-def _submit(pool, source, changes, staging, timeout_s):
-    target = staging / "notebooks" / f"{source.name}.ipynb"
-    return pool.submit(execute_chapter, source.path, target, changes.get(source.name, {}), timeout_s)
-
-
-def _failure(job, name):
-    """Why a finished job failed, in one sentence; empty for success and for a job called off after another's failure."""
-    try:
-        job.result()
-    except CancelledError:
-        return ""
-    except ChapterError as error:
-        return str(error)
-    except BrokenProcessPool:
-        return f"{name}: the process executing it was ended from outside."
-    return ""
 
 
 def publish(staging, out, products):

@@ -1,0 +1,125 @@
+"""What a run need not do again: chapters whose code, data, parameters and lock are those of the last run.
+
+Everything is judged by content, never by file times. The account of a run is ``made.json`` in its output folder.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RECORD = "made.json"
+
+#: Only the pages come from these; a change of them executes no chapter.
+OF_PAGES = ("lib/book", "lib/pages.py")
+
+
+def chapter_keys(sources, changes, root=ROOT):
+    """For each chapter a digest of all that its outputs follow from.
+
+    Parameters
+    ----------
+    sources : list of lib.notebooks.Source
+        All chapters of the collection.
+    changes : dict of str to dict
+        Chapter name to the parameters that differ from its defaults.
+    root : pathlib.Path
+        The project: its ``lib/``, ``data/`` and ``requirements.txt``.
+
+    Returns
+    -------
+    dict of str to str
+        A chapter that reads the results of the others has their keys in its own.
+    """
+    shared = _digest(sys.version, *_contents(root / "lib", root, but=OF_PAGES), *_contents(root / "data", root), _of_file(root / "requirements.txt"))
+    keys = {}
+    for source in sorted(sources, key=lambda source: source.runs_last):
+        given = changes.get(source.name, {})
+        cohort = Path(str(given.get("cohort", "")))
+        own = _contents(cohort, cohort) if cohort.is_absolute() else ()
+        others = sorted(keys.items()) if source.runs_last else ()
+        keys[source.name] = _digest(shared, _of_file(source.path), json.dumps(given, sort_keys=True), *own, others)
+    return keys
+
+
+def stale_chapters(out, keys):
+    """Names of the chapters to execute again, and whether the pages must be made again.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        An output folder, with or without the account of an earlier run.
+    keys : dict of str to str
+        From `chapter_keys`.
+
+    Returns
+    -------
+    stale : set of str
+        All chapters where an output is missing, was edited, or belongs to a chapter that is no more.
+    pages : bool
+    """
+    record = _read(out)
+    if not record or set(record["chapters"]) - set(keys) or record["files"] != _files(out, record["products"]):
+        return set(keys), True
+    stale = {name for name, key in keys.items() if record["chapters"].get(name) != key}
+    return stale, bool(stale) or record["pages"] != pages_key(keys)
+
+
+def pages_key(keys, root=ROOT):
+    """A digest of all that the pages follow from."""
+    return _digest(sorted(keys.items()), *_contents(root / "lib", root))
+
+
+def write_record(out, keys, executed, products, pages):
+    """Note what a run has made.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+    keys : dict of str to str
+        From `chapter_keys`, taken before the run: a file edited during it counts as changed.
+    executed : iterable of str
+        Chapters that the run executed; the keys of the others stay as they were.
+    products : sequence of str
+        Folders of the output folder that are watched.
+    pages : str or None
+        From `pages_key`, taken before the run; None where no pages were made.
+    """
+    earlier = (_read(out) or {"chapters": {}})["chapters"]
+    chapters = {name: keys[name] if name in executed else earlier[name] for name in keys if name in executed or name in earlier}
+    record = {"chapters": chapters, "pages": pages, "products": list(products), "files": _files(out, products)}
+    beside = Path(out) / f".{RECORD}.part"
+    beside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    beside.replace(Path(out) / RECORD)
+
+
+def _read(out):
+    """The account of the last run; None where there is none, or none that can be read."""
+    try:
+        record = json.loads((Path(out) / RECORD).read_text("utf-8"))
+        return record if {"chapters", "pages", "products", "files"} <= set(record) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _files(out, products):
+    return {str(path.relative_to(out)): _of_file(path) for product in products for path in sorted((Path(out) / product).rglob("*")) if path.is_file()}
+
+
+def _contents(folder, root, but=()):
+    """Relative name and digest of each file; byte-code and editors' leavings are left out."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(root).as_posix()
+        hidden = any(part.startswith((".", "__pycache__")) for part in Path(name).parts)
+        if path.is_file() and not hidden and not name.startswith(but or ("\0",)):
+            yield name, _of_file(path)
+
+
+def _of_file(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(*parts):
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
