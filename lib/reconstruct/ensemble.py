@@ -9,8 +9,9 @@ sampled). *exact*: everything at printed precision, on the orders that `lib.reco
 keep `LEAST_ROOM`. In both, the other clocks, liver progression, treatments and responses are then drawn to the
 printed precision of their own rows.
 
-The tolerant tier is thinned where one order of deaths and censorings is frequent: none has more than
-`LARGEST_SHARE` of the tier, so frequencies of orders within the tier are not those of the distribution sampled.
+The tolerant tier is chosen for diversity: within a seed the orders of deaths and censorings take turns, and no order
+has more than `LARGEST_SHARE` of the tier. Within an order cohorts follow the distribution sampled; how frequent orders
+are within the tier does not.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ FILE = DATA / "ensemble.parquet"
 TOLERANCE = Tolerance(p=0.005, limit_months=1.0)
 N_TOLERANT, N_EXACT = 2000, 200
 LARGEST_SHARE = 0.02
-COHORTS_A_SEED = 60
+DRAWS_A_SEED, COHORTS_A_SEED = 4000, 30
 CLOCK_DRAWS = 8
 ATTEMPTS = 3
 COLUMNS = ("cohort", "tier", "seed", *SKELETON_COLUMNS, "first_treatment", "second_treatment", "mrecist", "recist",
@@ -62,9 +63,11 @@ def draw_tolerant(seed: int, seconds: float, n_cohorts: int = COHORTS_A_SEED) ->
         `COLUMNS`; cohorts that cannot be completed are left out.
     """
     ledger = _ledger()
-    draws = sample(survival_constraints(ledger), TOLERANCE, seed, n_cohorts, seconds)
     constraints, completed = survival_constraints(ledger), []
-    for number, core in draws.groupby("cohort"):
+    draws = sample(constraints, TOLERANCE, seed, DRAWS_A_SEED, seconds)
+    by_number = dict(tuple(draws.groupby("cohort")))
+    for number in spread(by_number, n_cohorts, np.random.default_rng(seed)):
+        core = by_number[number]
         rng = np.random.default_rng([seed, number])
         cohort = _with_clocks(core.drop(columns="cohort").reset_index(drop=True), constraints, rng)
         completed.append(_with_treatment(cohort, rng))
@@ -142,6 +145,30 @@ def _joined(cohorts: list[pd.DataFrame | None], tier: str, seed: int) -> pd.Data
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*COLUMNS])
 
 
+def spread(cohorts: dict[int, pd.DataFrame], n_wanted: int, rng: np.random.Generator) -> list[int]:
+    """Numbers of cohorts chosen from a seed's draws: orders take turns, each gives its cohorts at random.
+
+    Parameters
+    ----------
+    cohorts : dict of int to DataFrame
+    n_wanted : int
+        At most so many.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    list of int
+        Ascending.
+    """
+    turns, times = [], {}
+    for number in rng.permutation(sorted(cohorts)).tolist():
+        order = order_of(cohorts[number])
+        times[order] = times.get(order, 0) + 1
+        turns.append((times[order], number))
+    turns.sort(key=lambda turn: turn[0])
+    return sorted(number for _, number in turns[:n_wanted])
+
+
 def order_of(cohort: pd.DataFrame) -> str:
     """Deaths (D) and censorings (c) of a cohort in order of time from first treatment."""
     return "".join(np.where(cohort.sort_values("os_treatment_months", kind="stable").died, "D", "c"))
@@ -200,8 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.ensemble",
                                      description="Make or verify the ensemble of invented cohorts.")
     parser.add_argument("--verify", action="store_true", help="check every cohort of the written file")
-    parser.add_argument("--seeds", type=int, default=60, help="seeds of the tolerant tier")
-    parser.add_argument("--seconds", type=float, default=6.0, help="budget of one seed's sampler")
+    parser.add_argument("--seeds", type=int, default=80, help="seeds of the tolerant tier")
+    parser.add_argument("--seconds", type=float, default=8.0, help="budget of one seed's sampler")
     parser.add_argument("--processes", type=int, default=1, help="worker processes of this machine")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, instead of processes")
     parser.add_argument("--found", type=Path, default=Path("build/ensemble"), help="folder of the seeds' results")

@@ -31,7 +31,7 @@ STEPS_PER_SECOND = 1_200_000
 steps, so that a seed gives the same cohorts on a slow machine."""
 PATIENTS_TIMES_ROWS = 24 * 9
 BETAS = tuple(np.geomspace(0.15, 40, 12))
-STEPS_A_ROUND = 100
+STEPS_A_ROUND = 50
 BURN_IN = 0.1
 DECIMALS = 3
 """Months are kept to a thousandth, 44 minutes."""

@@ -108,7 +108,7 @@ def survival_at(months, died, landmark):
 
 
 @_jit
-def misfit(months, died, labels, rows, z_ends, follow_up, landmarks):
+def misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough=1e9):
     """Distance of a cohort from everything printed; 0 for a consistent one.
 
     Parameters
@@ -125,6 +125,8 @@ def misfit(months, died, labels, rows, z_ends, follow_up, landmarks):
         Ends of the plain median, of the shortest and of the longest time.
     landmarks : float array, shape (n_landmarks, 3)
         Time and ends of the survival printed for it.
+    enough : float
+        A misfit beyond this need not be known: the sum stops there.
 
     Returns
     -------
@@ -140,8 +142,12 @@ def misfit(months, died, labels, rows, z_ends, follow_up, landmarks):
         survival = survival_at(months, died, landmarks[number, 0])
         total += MONTHS_PER_Z * outside(survival, landmarks[number, 1], landmarks[number, 2])
     for comparison in range(labels.shape[0]):
+        if total > enough:
+            return total
         members = labels[comparison]
         total += MONTHS_PER_Z * outside(log_rank_z(died, members), z_ends[comparison, 0], z_ends[comparison, 1])
+        if total > enough:
+            return total
         total += row_misfit(months, died, members, False, rows[1 + 2 * comparison])
         total += row_misfit(months, died, members, True, rows[2 + 2 * comparison])
     return total
@@ -261,8 +267,11 @@ def walk(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_roun
                 factor = _propose(new_months, new_died, new_labels, follow_up)
                 if math.isnan(factor):
                     continue
-                energy = misfit(new_months, new_died, new_labels, rows, z_ends, follow_up, landmarks)
-                if math.log(1.0 - np.random.random()) < factor - betas[level] * (energy - energies[r]):
+                enough = energies[r] + (factor - math.log(1.0 - np.random.random())) / betas[level]
+                if enough < 0.0:
+                    continue
+                energy = misfit(new_months, new_died, new_labels, rows, z_ends, follow_up, landmarks, enough)
+                if energy <= enough:
                     months[r] = new_months
                     died[r] = new_died
                     labels[r] = new_labels

@@ -314,7 +314,7 @@ def quantities(findings: dict[str, pd.DataFrame], printed: dict[str, float]) -> 
     values = survival_quantities(patients)
     values |= _table_1(patients, printed["age.cut"])
     values |= _toxicity(findings, printed["clinical_toxicity.window"])
-    values |= _table_3(patients)
+    values |= table_3(patients)
     return values
 
 
@@ -378,7 +378,14 @@ def _toxicity(findings: dict[str, pd.DataFrame], window_months: float) -> dict[s
     return values
 
 
-def _table_3(patients: pd.DataFrame) -> dict[str, float]:
+def table_3(patients: pd.DataFrame) -> dict[str, float]:
+    """Response by treatment: counts and percentages, by quantity.
+
+    Parameters
+    ----------
+    patients : DataFrame
+        ``first_treatment``, ``recist``, ``mrecist`` and ``extrahepatic_progression``, one row a patient.
+    """
     values: dict[str, float] = {}
     columns = {"total": patients} | {LEDGER_NAMES.get(name, name): rows
                                      for name, rows in patients.groupby("first_treatment")}
