@@ -1,9 +1,11 @@
 """How long a whole run takes, beside papermill called once for each chapter, in one sitting.
 
-Run with ``.venv/bin/python tests/benchmarks/bench_run.py [REPETITIONS]``; prints medians and ranges in seconds.
+Run with ``.venv/bin/python tests/benchmarks/bench_run.py [REPETITIONS]``; prints medians and ranges in seconds, and
+the load of the machine before each repetition. Its last output is kept in ``bench_run.txt``.
 """
 
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -20,7 +22,9 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 def main(repetitions=5):
     """Time both ways in turn, so that a busy moment of the machine falls on both."""
     seconds = {"lib.run": [], "papermill, one by one": []}
-    for _ in range(repetitions):
+    print(f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {len(CHAPTERS)} chapters, {repetitions} repetitions")
+    for number in range(1, repetitions + 1):
+        print(f"load average before repetition {number}: {os.getloadavg()[0]:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             seconds["papermill, one by one"].append(timed(papermill_one_by_one, Path(folder)))
         with tempfile.TemporaryDirectory() as folder:
