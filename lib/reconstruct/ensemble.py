@@ -40,7 +40,7 @@ TOLERANCE = Tolerance(p=0.005, limit_months=1.0)
 N_TOLERANT, N_EXACT = 2000, 200
 LARGEST_SHARE = 0.02
 DRAWS_A_SEED, COHORTS_A_SEED = 4000, 30
-CLOCK_DRAWS = 8
+CLOCK_DRAWS = 3
 ATTEMPTS = 3
 COLUMNS = ("cohort", "tier", "seed", *SKELETON_COLUMNS, "first_treatment", "second_treatment", "mrecist", "recist",
            "extrahepatic_progression", "solitary")
@@ -65,9 +65,10 @@ def draw_tolerant(seed: int, seconds: float, n_cohorts: int = COHORTS_A_SEED) ->
     ledger = _ledger()
     constraints, completed = survival_constraints(ledger), []
     draws = sample(constraints, TOLERANCE, seed, DRAWS_A_SEED, seconds)
-    by_number = dict(tuple(draws.groupby("cohort")))
-    for number in spread(by_number, n_cohorts, np.random.default_rng(seed)):
-        core = by_number[number]
+    # times ascend within a cohort
+    orders = ["".join(row) for row in np.where(draws.died.to_numpy(bool).reshape(-1, constraints.n), "D", "c")]
+    for number in spread(orders, n_cohorts, np.random.default_rng(seed)):
+        core = draws.iloc[number * constraints.n:(number + 1) * constraints.n]
         rng = np.random.default_rng([seed, number])
         cohort = _with_clocks(core.drop(columns="cohort").reset_index(drop=True), constraints, rng)
         completed.append(_with_treatment(cohort, rng))
@@ -145,12 +146,13 @@ def _joined(cohorts: list[pd.DataFrame | None], tier: str, seed: int) -> pd.Data
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*COLUMNS])
 
 
-def spread(cohorts: dict[int, pd.DataFrame], n_wanted: int, rng: np.random.Generator) -> list[int]:
-    """Numbers of cohorts chosen from a seed's draws: orders take turns, each gives its cohorts at random.
+def spread(orders: list[str], n_wanted: int, rng: np.random.Generator) -> list[int]:
+    """Places of draws chosen from a seed's: orders take turns, each gives its cohorts at random.
 
     Parameters
     ----------
-    cohorts : dict of int to DataFrame
+    orders : list of str
+        The order of deaths and censorings of each draw.
     n_wanted : int
         At most so many.
     rng : numpy.random.Generator
@@ -161,12 +163,11 @@ def spread(cohorts: dict[int, pd.DataFrame], n_wanted: int, rng: np.random.Gener
         Ascending.
     """
     turns, times = [], {}
-    for number in rng.permutation(sorted(cohorts)).tolist():
-        order = order_of(cohorts[number])
-        times[order] = times.get(order, 0) + 1
-        turns.append((times[order], number))
+    for place in rng.permutation(len(orders)).tolist():
+        times[orders[place]] = times.get(orders[place], 0) + 1
+        turns.append((times[orders[place]], place))
     turns.sort(key=lambda turn: turn[0])
-    return sorted(number for _, number in turns[:n_wanted])
+    return sorted(place for _, place in turns[:n_wanted])
 
 
 def order_of(cohort: pd.DataFrame) -> str:
