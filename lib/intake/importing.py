@@ -1,0 +1,117 @@
+"""The whole way of a source to a cohort: identifiers refused, cells converted, contract and plausibility checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from lib.cohort import Cohort, build_cohort
+from lib.contract import STRUCTURE, TABLES, CohortError, Problem
+from lib.intake.convert import Converted, convert
+from lib.intake.identifying import cap_ages, identifying_columns
+from lib.intake.mapping import RESPONSES, Plan, plan
+from lib.intake.output import FORMULA_SIGNS
+from lib.intake.plausibility import implausibilities
+from lib.intake.sheets import Sheet, refusal
+from lib.intake.suggest import suggest
+
+
+def import_cohort(sheets: list[Sheet], mapping: dict | None = None, name: str = "cohort", leave_out: Iterable[str] = (),
+                  allow: Iterable[str] = (), mapping_file: str = "mapping") -> Cohort:
+    """A source as a cohort that passes the contract.
+
+    Parameters
+    ----------
+    sheets : list of Sheet
+        As ``read_source`` gives them.
+    mapping : dict, optional
+        As in a mapping file; without one the guess is used as it stands.
+    leave_out, allow : iterable of str
+        Source columns never read, and columns that look identifying and are not, besides those of the mapping.
+
+    Returns
+    -------
+    Cohort
+        Ages above 89 capped, text safe for spreadsheets, labels and times only: no calendar date.
+
+    Raises
+    ------
+    CohortError
+        With all problems in one message, worst first, one line each.
+    """
+    sheets = without(sheets, {*leave_out, *_named(mapping, "leave_out")})
+    mapping = suggest(sheets) if mapping is None else mapping
+    if isinstance(mapping, dict) and isinstance(mapping.get("tables"), dict) and not mapping["tables"].get("patients"):
+        raise refusal([Problem(STRUCTURE, sheets[0].file, 1, "", "no table of patients", "a column with the patient's label beside clinical columns",
+                               "write a first guess with --suggest and map patients")])
+    steps = plan(mapping, sheets, mapping_file)
+    steps = replace(steps, allow=(*steps.allow, *allow))
+    problems = refused_columns(sheets, steps)
+    done = convert(steps, sheets)
+    problems += done.problems
+    problems += implausibilities(done, steps.accept) if "patients" in done.tables else []
+    told = {(problem.file, problem.row, problem.column) for problem in problems}
+    cohort, breaches = _built(name, done)
+    problems += [problem for problem in breaches if (problem.file, problem.row, problem.column) not in told]
+    if problems:
+        raise refusal(problems)
+    return cohort
+
+
+def without(sheets: list[Sheet], columns: set[str]) -> list[Sheet]:
+    """The sheets without the columns a reader has left out, so that no later step can read them."""
+    return [replace(sheet, cells=sheet.cells.drop(columns=[column for column in sheet.cells.columns if column in columns]))
+            for sheet in sheets]
+
+
+def _named(mapping, key: str) -> list[str]:
+    named = mapping.get(key) if isinstance(mapping, dict) else None
+    return [str(column) for column in named] if isinstance(named, list) else [str(named)] if named else []
+
+
+def refused_columns(sheets: list[Sheet], steps: Plan) -> list[Problem]:
+    """A problem for each column that looks identifying and that nobody has named."""
+    keys = {(part.sheet, part.columns["patient"].column) for part in steps.parts if "patient" in part.columns}
+    found = []
+    for sheet in sheets:
+        own = [key for name, key in keys if name == sheet.name] if steps.patient_labels == "new" else []
+        for trait in identifying_columns(sheet.cells, {*steps.allow, *own}):
+            if any((problem.file, problem.column) == (sheet.file, trait.column) for problem in found):
+                continue  # one file's instruments share columns
+            row = 1 if trait.position is None else int(sheet.cells.index[trait.position])
+            found.append(Problem(STRUCTURE, sheet.file, row, trait.column, f"looks like {trait.looks_like} by its {trait.by}",
+                                 "no column that could tell who a patient is",
+                                 "export without it, or name it under leave_out: (never read) or allow: (harmless) in the mapping"))
+    return found
+
+
+def _built(name: str, done: Converted) -> tuple[Cohort | None, list[Problem]]:
+    """The cohort, or the contract's problems told in the rows and columns of the source."""
+    tables = {table: _finished(frame) for table, frame in done.tables.items() if table != RESPONSES}
+    if "patients" not in tables:
+        return None, []
+    try:
+        return build_cohort(name, **tables), []
+    except CohortError as refused:
+        return None, [_of_source(problem, done) for problem in refused.problems]
+
+
+def _finished(frame: pd.DataFrame) -> pd.DataFrame:
+    frame = frame.copy()
+    if "age_years" in frame:
+        frame["age_years"] = cap_ages(pd.to_numeric(frame["age_years"]))
+    return frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_SIGNS) else cell)
+
+
+def _of_source(problem: Problem, done: Converted) -> Problem:
+    table = problem.file.removesuffix(".csv")
+    if table not in TABLES or table not in done.places or not done.places[table]:
+        return problem
+    source = done.sources.get((table, problem.column), "")
+    column = problem.column if source in ("", problem.column) else f"{source} ({problem.column})"
+    at = problem.row - 2
+    file, row = done.places[table][at] if 0 <= at < len(done.places[table]) else (done.places[table][0][0], problem.row and 1)
+    return replace(problem, file=file, row=row, column=column)

@@ -1,0 +1,64 @@
+"""Which columns of a sheet are which columns of the contract, by their names and the file's labels."""
+
+from __future__ import annotations
+
+import re
+
+from lib.contract import CONTRACT
+from lib.intake.sheets import Sheet
+from lib.intake.vocabulary import COLUMN_NAMES, spoken
+
+UNIT_IN_NAME = {"days": r"days?|tage|jours|dias|giorni|dagen|d", "weeks": r"weeks?|wochen|semaines", "months": r"months?|monate|mois|meses|mesi|mo",
+                "years": r"years?|jahre|ans|anos|anni", "cm": "cm", "mm": "mm", "g": "g", "mg": "mg"}
+CENSORED = {"cnsr", "censored", "censor", "zensiert", "censure"}
+
+
+def names_of(table: str, column: str) -> set[str]:
+    """All names by which a column of the contract is known, in words."""
+    return {spoken(column), *(name.strip() for name in COLUMN_NAMES.get(table, {}).get(column, "").split(";"))} - {""}
+
+
+def _contract(table: str) -> list[tuple[str, str]]:
+    columns = [(column.name, spoken(column.meaning)) for column in CONTRACT.get(table, ())]
+    return columns or [("patient", ""), ("visit", ""), ("response", "")]
+
+
+def matching_columns(sheet: Sheet, table: str) -> dict:
+    """Specs of the contract's columns found in a sheet: by exact name first, then by synonym, then by the file's label."""
+    free, found = list(dict.fromkeys(sheet.cells.columns)), {}
+    tests = (lambda name, meaning, column: column == name,
+             lambda name, meaning, column: _bare(column) in names_of(table, name),
+             lambda name, meaning, column: meaning and spoken(sheet.meanings.get(column, "")) == meaning,
+             lambda name, meaning, column: _bare(sheet.meanings.get(column, "")) in names_of(table, name))
+    for test in tests:
+        for name, meaning in _contract(table):
+            column = next((column for column in free if name not in found and test(name, meaning, column)), None)
+            if column is not None:
+                free.remove(column)
+                found[name] = _spec(sheet, name, column)
+    if table == "patients" and "died" not in found:
+        column = next((column for column in free if set(spoken(column).split()) & CENSORED), None)
+        if column is not None:
+            found["died"] = {"column": column, "codes": {"0": "true", "1": "false"}}
+    return {name: found[name] for name, _ in _contract(table) if name in found}
+
+
+def _bare(column: str) -> str:
+    """A column's name in words without a unit at its end or in brackets."""
+    plain = re.sub(r"\s*[\[(].*[\])]\s*$", "", column)
+    words = spoken(plain).split()
+    units = re.compile("|".join(UNIT_IN_NAME.values()))
+    while len(words) > 1 and units.fullmatch(words[-1]):
+        words.pop()
+    return " ".join(words)
+
+
+def _spec(sheet: Sheet, name: str, column: str):
+    target = next((contract.unit for contract in sum(CONTRACT.values(), ()) if contract.name == name), "")
+    words = spoken(column).split()
+    for unit, pattern in UNIT_IN_NAME.items():
+        named = any(re.fullmatch(pattern, word) for word in words[1:])
+        comparable = {target, unit} <= {"days", "weeks", "months", "years"} or {target, unit} <= {"mm", "cm"} or {target, unit} <= {"mg", "g"}
+        if named and comparable and unit != target and column != name:
+            return {"column": column, "unit": unit}
+    return column
