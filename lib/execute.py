@@ -49,6 +49,14 @@ def prepare_worker(folder):
         Where the chapters write; IPython's and Jupyter's own files go there too, so that neither a user's
         start-up scripts nor leftovers in a home directory play a part.
     """
+    set_environment(folder)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def set_environment(folder):
+    """Set what kernels inherit from this process: the output folder, fixed clocks and seeds, no user's settings."""
     folder = Path(folder)
     matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
     os.environ.update(
@@ -62,9 +70,6 @@ def prepare_worker(folder):
     )
     # an exported backend would keep the kernel from showing figures
     os.environ.pop("MPLBACKEND", None)
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
 def _end_with(parent):

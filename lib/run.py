@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 from contextlib import contextmanager
+from glob import has_magic
 from pathlib import Path
 
 from lib.freshness import chapter_keys, pages_key, stale_chapters, write_record
@@ -51,6 +52,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         sources = find_sources(notebooks)
         asked = choose(sources, options.notebook)
         given = dict(options.parameters)
+        if options.cohort and has_magic(options.cohort):
+            return many_sites(sources, given, options)
         if options.cohort:
             given["cohort"] = cohort_parameter(options.cohort)
         changes = changed_parameters(asked, given)
@@ -76,7 +79,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m lib.run", description="Recompute the study and make its pages.")
     parser.add_argument("notebook", nargs="*", metavar="NOTEBOOK", help="chapters to run, such as 04_survival; all when none is named")
-    parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, or any folder with the tables of a cohort")
+    parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, any folder with the tables of a cohort, or many in quotes: 'sites/*'")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="with many cohorts: a Dask scheduler such as tcp://host:8786, instead of this machine")
     parser.add_argument("--out", metavar="FOLDER", help="where to write; build/, or build/runs/... when a parameter is changed")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
     parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
@@ -106,6 +110,24 @@ def compare(first, second, out=None):
     page = write_comparison(changes, folder)
     print(f"{as_text(changes)}\n\n{page}")
     return 0
+
+
+def many_sites(sources, given, options):
+    """Run all chapters for each folder of a pattern; 1 when a site failed, each named with its reason."""
+    from lib.sites import find_sites, run_sites  # Dask takes a second to load
+
+    sites, changes = find_sites(options.cohort), changed_parameters(sources, given)
+    out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
+    try:
+        with locked(out):
+            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout)
+    except (RunError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    for site, reason in sorted(failures.items()):
+        print(f"{site}: {reason}", file=sys.stderr)
+    print(out / "summary.html")
+    return 1 if failures else 0
 
 
 def cohort_parameter(name):

@@ -1,0 +1,185 @@
+"""Many cohorts: the chapters of each site through Dask, on this machine or on a cluster, and one page over the sites."""
+
+import json
+import shutil
+from glob import glob
+from html import escape
+from pathlib import Path
+
+import dask
+import pandas as pd
+from dask.distributed import Client, LocalCluster, as_completed
+from distributed.scheduler import KilledWorker
+from tqdm import tqdm
+
+from lib.execute import execute_chapter, set_environment
+from lib.narrative import interval, months, percent
+from lib.notebooks import NotebookError
+
+#: A site is given to another worker so many times when its worker is lost, and then named as failed.
+RETRIES = 2
+PRODUCTS = ("results", "tables", "figures", "notebooks")
+
+
+def find_sites(pattern):
+    """The folders that a pattern names, each with a ``patients.csv``.
+
+    Raises
+    ------
+    NotebookError
+        When there is none, or two of them have one name.
+    """
+    folders = sorted(Path(path).resolve() for path in glob(str(Path(pattern).expanduser())) if (Path(path) / "patients.csv").is_file())
+    if not folders:
+        raise NotebookError(f"--cohort {pattern}: no folder of that pattern holds a patients.csv.")
+    names = [folder.name for folder in folders]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise NotebookError(f"--cohort {pattern}: two folders are called {twice[0]}; give each site a name of its own.")
+    return folders
+
+
+def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600):
+    """Execute all chapters of all sites, and write the summary.
+
+    Parameters
+    ----------
+    sources : list of lib.notebooks.Source
+    changes : dict of str to dict
+        Chapter name to the parameters that differ from its defaults, the cohort left out.
+    sites : list of pathlib.Path
+        From `find_sites`; a cluster's workers must see these folders and ``out`` under the same paths.
+    out : pathlib.Path
+        Gets one folder a site, ``summary.csv`` and ``summary.html``.
+    scheduler : str, optional
+        Address of a Dask scheduler; without one, a cluster on this machine is made and closed.
+    n_processes : int
+        Workers on this machine.
+    timeout_s : float
+        Longest time for one cell.
+
+    Returns
+    -------
+    dict of str to str
+        Site to the sentence that says why it failed, for those that did.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(sources, key=lambda source: source.runs_last)
+    jobs = [(source.path, changes.get(source.name, {})) for source in ordered]
+    failures = {}
+    with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
+        futures = {client.submit(run_site, site, jobs, out, timeout_s, pure=False): site.name for site in sites}
+        for future in as_completed(futures):
+            if failure := _failure(future):
+                failures[futures[future]] = failure
+            bar.update()
+    write_summary(out, [site.name for site in sites], failures)
+    return failures
+
+
+def _client(scheduler, n_processes):
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES})
+    return Client(scheduler) if scheduler else _OwnCluster(n_processes)
+
+
+class _OwnCluster:
+    """A client with a cluster of its own on this machine; both end together."""
+
+    def __init__(self, n_processes):
+        self._n_processes = n_processes
+
+    def __enter__(self):
+        self._cluster = LocalCluster(n_workers=self._n_processes, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50)
+        self._client = Client(self._cluster)
+        return self._client
+
+    def __exit__(self, *error):
+        self._client.close()
+        self._cluster.close()
+
+
+def _failure(future):
+    """Why a site failed, in one sentence; empty for success."""
+    error = future.exception()
+    if error is None:
+        return ""
+    if isinstance(error, KilledWorker):
+        return f"its worker was lost {RETRIES + 1} times."
+    return " ".join(str(error).strip().splitlines()[:2])  # a refused cohort names its first problem on the second line
+
+
+def run_site(site, jobs, out, timeout_s):
+    """Execute the chapters of one site; its folder changes only when all have succeeded.
+
+    Parameters
+    ----------
+    site : pathlib.Path
+        The cohort's folder.
+    jobs : list of (pathlib.Path, dict)
+        Each chapter's file and changed parameters, those that read the others last.
+    out : pathlib.Path
+    timeout_s : float
+
+    Returns
+    -------
+    str
+        The site's name.
+    """
+    from lib.run import publish  # the runner calls this module
+
+    staging = out / f".{site.name}"
+    shutil.rmtree(staging, ignore_errors=True)
+    for product in PRODUCTS:
+        (staging / product).mkdir(parents=True)
+    set_environment(staging)
+    try:
+        for path, parameters in jobs:
+            execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
+        publish(staging, out / site.name, PRODUCTS)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return site.name
+
+
+def write_summary(out, sites, failures):
+    """Write ``summary.csv`` and ``summary.html``: one row a site, a failed one with its reason."""
+    table = pd.DataFrame([summary_row(out, site, failures.get(site, "")) for site in sites])
+    table.to_csv(out / "summary.csv", index=False, encoding="utf-8", lineterminator="\n")
+    (out / "summary.html").write_text(_page(table), encoding="utf-8")
+
+
+def summary_row(out, site, failure):
+    """What one site found, in the words of the chapters."""
+    found = {}
+    if not failure:
+        for path in sorted((out / site / "results").glob("*.json")):
+            entries = json.loads(path.read_text("utf-8"))["quantities"]
+            found |= {name: entry["value"] for name, entry in entries.items()}
+    n = found.get("cohort.n")
+    median = found.get("os_treatment.median")
+    limits = interval(found.get("os_treatment.lower"), found.get("os_treatment.upper"))
+
+    def share(quantity):
+        return percent(found[quantity], n) if n and found.get(quantity) is not None else "–"
+
+    return {
+        "Site": site,
+        "Patients": "–" if n is None else str(n),
+        "Median survival from first treatment, months (interval)": f"{months(median)} ({limits})" if n else "–",
+        "Responded, mRECIST": share("mrecist.total.orr.count"),
+        "Laboratory toxicity of grade 3": share("lab_toxicity.grade_3.count"),
+        "Run": failure or "complete",
+    }
+
+
+def _page(table):
+    failed = int((table.Run != "complete").sum())
+    title = f"{len(table)} sites, {failed} not complete" if failed else f"{len(table)} sites, all complete"
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
+    body = "\n".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>" for row in table.itertuples(index=False))
+    style = "body{font:1rem/1.5 sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #777}"
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{style}</style></head>\n<body><main>\n<h1>{title}</h1>\n"
+        "<p><strong>Contains patient data.</strong> Keep this page where the data may be kept.</p>\n"
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</main></body>\n</html>\n"
+    )
