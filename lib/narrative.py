@@ -112,6 +112,7 @@ class Chapter:
         self.writes_files = "STUDY_OUT" in os.environ
         self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
         self.quantities: dict[str, dict] = {}
+        self.cells: dict[str, int] = {}
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
         self._use_style()
         say(banner(study, self.changed))
@@ -211,6 +212,8 @@ class Chapter:
         if self.quantities.get(quantity, entry) != entry:
             raise ValueError(f"{quantity} is recorded twice, as {self.quantities[quantity]['value']} and {value}.")
         self.quantities[quantity] = entry
+        if number := _cell_number():
+            self.cells[quantity] = number
 
     def against_paper(self, label: str | None = None):
         """Close the chapter: compare its quantities with the ledger and hand them on.
@@ -239,7 +242,8 @@ class Chapter:
     def hand_on(self, **extra) -> None:
         """Write the chapter's quantities to ``results/NN_name.json``, in one move."""
         document = {"chapter": self.name, "cohort": getattr(self.study, "name", None), "parameters": self._public(),
-                    "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self.quantities}
+                    "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self.quantities,
+                    "cells": self.cells}
         path = _folder(self.out / "results") / f"{self.name}.json"
         temporary = path.with_suffix(".part")
         temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False, default=float) + "\n", encoding="utf-8")
@@ -321,6 +325,14 @@ def _scalar(value):
     """A plain Python value for JSON; NaN becomes None."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _cell_number() -> int | None:
+    """The execution count of the cell that runs; None outside a notebook."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return shell.execution_count if shell else None
 
 
 def _display(data: dict, metadata: dict | None = None) -> None:
