@@ -7,6 +7,7 @@ and the ledger.
 import os
 import signal
 import time
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -34,6 +35,8 @@ EVERY = 20
 
 @pytest.fixture(scope="module")
 def ensemble():
+    if not FILE.exists():
+        pytest.skip("data/ensemble.parquet is not there: python -m lib.reconstruct.ensemble makes it")
     return pd.read_parquet(FILE)
 
 
@@ -182,8 +185,6 @@ def test_a_run_goes_on_where_an_earlier_one_stopped(tmp_path):
 
 
 def test_a_killed_worker_of_the_pool_loses_no_task(tmp_path):
-    from functools import partial
-
     found = tmp_path / "found"
     files = run_tasks(partial(dies_once, folder=str(tmp_path)), [str(number) for number in range(6)], found, processes=2)
     assert [pd.read_parquet(path).square[0] for path in files] == [0, 1, 4, 9, 16, 25]

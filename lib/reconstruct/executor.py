@@ -116,6 +116,6 @@ def _on_cluster(work: Callable, tasks: Sequence[str], scheduler: str) -> Iterato
     with client:
         # the task's name as key: a task asked for again is the same task to the scheduler
         futures = {client.submit(work, task, key=f"reconstruct-{task}", retries=MOST_LOSSES): task for task in tasks}
-        for future in as_dask_completes(futures):
+        for future in as_dask_completes(futures, loop=client.loop):
             yield futures[future], future.result()
             future.release()
