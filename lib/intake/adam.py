@@ -20,6 +20,7 @@ CLOCKS = {"os_treatment_months": ("OS",), "os_diagnosis_months": ("OSDIAG", "OSD
           "liver_pfs_months": ("LPFS", "HPFS")}
 SEVERITY = {"MILD": "1", "MODERATE": "2", "SEVERE": "3", "LIFE THREATENING": "4", "FATAL": "5"}
 """CTCAE 5.0, general definitions: grade 1 mild, 2 moderate, 3 severe, 4 life-threatening, 5 death."""
+CDISC_UNITS = {"GI/L": "10^9/L", "THOU/uL": "10^3/uL", "FRACTION OF 1": "ratio", "RATIO": "ratio"}
 RECIST = ("OVR", "OVRLRESP", "RSP")
 TARGET_DIAMETER = re.compile(r"LDIAM\d+")
 
@@ -118,7 +119,9 @@ def _labs(sheet: Sheet) -> dict:
 def _lab_unit(sheet: Sheet, codes: dict):
     column = _first(sheet, "AVALU", "LBSTRESU")
     if column:
-        return column
+        written = {as_text(cell) for cell in sheet.cells[column].dropna()}
+        codes = {unit: word for unit, word in CDISC_UNITS.items() if unit in written}
+        return {"column": column, "codes": codes} if codes else column
     names = sheet.cells.loc[sheet.cells["PARAMCD"].isin(codes), "PARAM"].dropna().unique() if "PARAM" in sheet.cells else []
     units = {name: found[1] for name in names if (found := re.search(r"\(([^()]+)\)\s*$", name))}
     return {"column": "PARAM", "codes": units} if units else None
@@ -151,7 +154,8 @@ def _events(sheet: Sheet) -> dict:
     columns = {"term": _first(sheet, "AEDECOD", "AETERM"), "relation": _first(sheet, "AREL", "AEREL")}
     if grade or severity:
         columns["grade"] = grade or {"column": severity, "codes": SEVERITY}
-    return {"columns": {name: column for name, column in columns.items() if column} | _day(sheet, "onset_day", "ASTDY")}
+    where = {"TRTEMFL": "Y"} if _first(sheet, "TRTEMFL") else None
+    return {"columns": {name: column for name, column in columns.items() if column} | _day(sheet, "onset_day", "ASTDY"), "where": where}
 
 
 def _responses(sheet: Sheet) -> dict:

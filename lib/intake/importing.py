@@ -74,10 +74,10 @@ def _named(mapping, key: str) -> list[str]:
 
 def refused_columns(sheets: list[Sheet], steps: Plan) -> list[Problem]:
     """A problem for each column that looks identifying and that nobody has named."""
-    keys = {(part.sheet, part.columns["patient"].column) for part in steps.parts if "patient" in part.columns}
+    keys = {part.columns["patient"].column for part in steps.parts if "patient" in part.columns}
     found = []
     for sheet in sheets:
-        own = [key for name, key in keys if name == sheet.name] if steps.patient_labels == "new" else []
+        own = keys if steps.patient_labels == "new" else ()
         for trait in identifying_columns(sheet.cells, {*steps.allow, *own}):
             if any((problem.file, problem.column) == (sheet.file, trait.column) for problem in found):
                 continue  # one file's instruments share columns

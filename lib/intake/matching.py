@@ -10,25 +10,28 @@ from lib.intake.vocabulary import COLUMN_NAMES, spoken
 
 UNIT_IN_NAME = {"days": r"days?|tage|jours|dias|giorni|dagen|d", "weeks": r"weeks?|wochen|semaines", "months": r"months?|monate|mois|meses|mesi|mo",
                 "years": r"years?|jahre|ans|anos|anni", "cm": "cm", "mm": "mm", "g": "g", "mg": "mg"}
+PREFIXES = {"treatments": "tx", "labs": "lab", "lesions": "lesion", "adverse_events": "ae"}
+"""Before the fields of a form, as a REDCap project has each name only once."""
 CENSORED = {"cnsr", "censored", "censor", "zensiert", "censure"}
 
 
 def names_of(table: str, column: str) -> set[str]:
     """All names by which a column of the contract is known, in words."""
-    return {spoken(column), *(name.strip() for name in COLUMN_NAMES.get(table, {}).get(column, "").split(";"))} - {""}
+    synonyms = (name.strip() for name in COLUMN_NAMES.get(table, {}).get(column, "").split(";"))
+    return {spoken(column), f"{PREFIXES.get(table, '')} {spoken(column)}".strip(), *synonyms} - {""}
 
 
 def _contract(table: str) -> list[tuple[str, str]]:
-    columns = [(column.name, spoken(column.meaning)) for column in CONTRACT.get(table, ())]
+    columns = [(column.name, column.meaning) for column in CONTRACT.get(table, ())]
     return columns or [("patient", ""), ("visit", ""), ("response", "")]
 
 
 def matching_columns(sheet: Sheet, table: str) -> dict:
     """Specs of the contract's columns found in a sheet: by exact name first, then by synonym, then by the file's label."""
     free, found = list(dict.fromkeys(sheet.cells.columns)), {}
-    tests = (lambda name, meaning, column: column == name,
+    tests = (lambda name, meaning, column: column in (name, f"{PREFIXES.get(table)}_{name}"),
              lambda name, meaning, column: _bare(column) in names_of(table, name),
-             lambda name, meaning, column: meaning and spoken(sheet.meanings.get(column, "")) == meaning,
+             lambda name, meaning, column: _same_label(sheet.meanings.get(column, ""), meaning),
              lambda name, meaning, column: _bare(sheet.meanings.get(column, "")) in names_of(table, name))
     for test in tests:
         for name, meaning in _contract(table):
@@ -43,9 +46,14 @@ def matching_columns(sheet: Sheet, table: str) -> dict:
     return {name: found[name] for name, _ in _contract(table) if name in found}
 
 
+def _same_label(label: str, meaning: str) -> bool:
+    """True where a file's label is the contract's meaning; SAS keeps 40 letters of it."""
+    return bool(label) and label.strip().lower() in (meaning.lower(), meaning[:40].strip().lower())
+
+
 def _bare(column: str) -> str:
-    """A column's name in words without a unit at its end or in brackets."""
-    plain = re.sub(r"\s*[\[(].*[\])]\s*$", "", column)
+    """A column's name in words without a unit at its end or in brackets; of a checkbox, the name of the box."""
+    plain = re.sub(r"\s*[\[(].*[\])]\s*$", "", column.rpartition("___")[2])
     words = spoken(plain).split()
     units = re.compile("|".join(UNIT_IN_NAME.values()))
     while len(words) > 1 and units.fullmatch(words[-1]):

@@ -35,7 +35,7 @@ COLUMN_NAMES = {
     },
     "treatments": {
         "session": "session number; redcap repeat instance; repeat instance; sitzung; treatment number",
-        "day": "treatment day; session day; date of session; treatment date; session date; date treatment; behandlungsdatum; date",
+        "day": "tx date; treatment day; session day; date of session; treatment date; session date; date treatment; behandlungsdatum; date",
         "treatment": "therapy; procedure; modality; behandlung; traitement",
         "lobe": "lobe treated; treated lobe; lappen",
         "approach": "selectivity; catheter; zugang",
@@ -56,7 +56,7 @@ COLUMN_NAMES = {
     },
     "lesions": {
         "visit": "visit name; timepoint; time point; redcap event name; event name; zeitpunkt; visite",
-        "visit_day": "day; scan date; ct date; imaging date; visit date; date; datum; fecha",
+        "visit_day": "day; lesion date; scan date; ct date; imaging date; visit date; date; datum; fecha",
         "lesion": "lesion id; lesion number; lesion label; laesion; herd; tumour",
         "longest_diameter_mm": "diameter; longest diameter; size; size mm; diameter mm; durchmesser; groesse; diametre",
         "viable_diameter_mm": "viable diameter; enhancing diameter; viable; vital; mrecist diameter",
