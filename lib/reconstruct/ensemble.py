@@ -228,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.ensemble",
                                      description="Make or verify the ensemble of invented cohorts.")
     parser.add_argument("--verify", action="store_true", help="check every cohort of the written file")
-    parser.add_argument("--seeds", type=int, default=80, help="seeds of the tolerant tier")
+    parser.add_argument("--seeds", type=int, default=100, help="seeds of the tolerant tier")
     parser.add_argument("--seconds", type=float, default=8.0, help="budget of one seed's sampler")
     parser.add_argument("--processes", type=int, default=1, help="worker processes of this machine")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, instead of processes")
