@@ -133,6 +133,13 @@ def test_follow_up_ends_at_the_switch_of_treatment():
     assert np.isnan(clocks.months_to_switch(patients, None)).all()
 
 
+def test_a_death_at_the_switch_of_treatment_still_counts():
+    """A patient who dies on the day of another treatment has died, not switched: the tie goes to the event."""
+    months, died = clocks.censor_at_switch([5.0, 5.0, 5.1], [True, False, True], [5.0, 5.0, 5.0])
+    assert list(months) == [5.0, 5.0, 5.0]
+    assert list(died) == [True, False, False]
+
+
 def test_definitions_of_liver_pfs_count_different_events():
     patients = switch_on()
     months, event = competing.progression_free(patients, "liver")
