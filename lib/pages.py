@@ -10,10 +10,14 @@ from pathlib import Path
 import jinja2
 import nbformat
 
+from lib import dashboard
 from lib.narrative import months, percent
 from lib.published import read_ledger
+from lib.report import write_report
 
 BOOK = Path(__file__).resolve().parent / "book"
+
+REPORT = "report.docx"
 
 #: Files of one figure or table offered below it, with what a reader calls them.
 FIGURE_FORMATS = {"png": "PNG, 300 dpi", "svg": "SVG", "pdf": "PDF"}
@@ -21,7 +25,10 @@ TABLE_FORMATS = {"csv": "CSV", "docx": "Word"}
 
 #: On top of every page.
 INVENTED = "These patients are invented: no row describes a real person."
-NOT_OURS = "Made from a cohort that is not the invented one: keep these pages where its data may be kept."
+NOT_OURS = "Contains patient data: keep these pages where the data may be kept."
+
+#: What the collection is called, for the study re-run and for a cohort of the reader's own.
+TITLE, TITLE_OF_OTHERS = "Leiomyosarcoma in the liver: a study re-run", "Liver-directed treatment: a cohort analysed"
 
 _REFERENCE = re.compile(r"\b(Figure|Table) (\d+\.\d+)\b")
 _CAPTION = re.compile(r"\A\*\*(Figure|Table) (\d+\.\d+)\.\*\*")
@@ -32,7 +39,7 @@ class PagesError(RuntimeError):
 
 
 def build_pages(out):
-    """Make ``html/`` from the executed chapters of an output folder.
+    """Make ``html/`` and ``report.docx`` from the executed chapters of an output folder.
 
     Parameters
     ----------
@@ -55,7 +62,11 @@ def build_pages(out):
         nbformat.write(page, book / path.name)
     _copy_downloads(out, book / "extra")
     write_front_page(book, out, results)
-    _run_sphinx(book, html, INVENTED if is_invented(results) else NOT_OURS)
+    invented = is_invented(results)
+    title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
+    write_report(out, out / REPORT, title, notice)
+    shutil.copyfile(out / REPORT, book / "extra" / REPORT)
+    _run_sphinx(book, html, title, notice)
     shutil.rmtree(book)
 
 
@@ -100,6 +111,7 @@ def page_of(notebook, name, document, labels):
     nbformat.NotebookNode
     """
     page = nbformat.from_dict(notebook)
+    page.cells = [each for cell in page.cells for each in (*_anchor_of_cell(cell, set(document.get("cells", {}).values())), cell)]
     files = {(kind, entry["label"]): entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
     for cell in page.cells:
         if cell.cell_type == "markdown":
@@ -110,6 +122,12 @@ def page_of(notebook, name, document, labels):
                 _dress_output(output, cell, files, labels)
     page.cells.append(nbformat.v4.new_markdown_cell(_downloads_of_chapter(name)))
     return page
+
+
+def _anchor_of_cell(cell, numbers):
+    """A place to lead to before a cell that recorded a quantity."""
+    number = cell.get("execution_count")
+    return [nbformat.v4.new_markdown_cell(f'<div id="cell-{number}" class="cell-anchor"></div>')] if number in numbers else []
 
 
 def _dress_output(output, cell, files, labels):
@@ -169,7 +187,7 @@ def _write_script(notebook, script):
 
 
 def write_front_page(book, out, results):
-    """Fill ``index.md`` from what the chapters recorded.
+    """Fill ``index.md`` and, for the published analysis, ``dashboard.md`` from what the chapters recorded.
 
     Parameters
     ----------
@@ -180,6 +198,9 @@ def write_front_page(book, out, results):
     results : dict of str to dict
         From `read_documents`.
     """
+    verdicts = dashboard.read_dashboard(results, read_ledger()) if is_published_analysis(results) else None
+    if verdicts:
+        (book / "dashboard.md").write_text(dashboard.page(verdicts), encoding="utf-8")
     found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.globals.update(months=months, percent=percent, value=found.get, printed=_printed_figures())
@@ -188,7 +209,7 @@ def write_front_page(book, out, results):
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
         invented=is_invented(results),
         published_analysis=is_published_analysis(results),
-        summary=results.get("05_verdict", {}).get("summary"),
+        dashboard=verdicts,
         picture=_front_picture(results),
     )
     (book / "index.md").write_text(page, encoding="utf-8")
@@ -220,10 +241,10 @@ def _printed_figures():
     return dict(zip(ledger.quantity, ledger.printed, strict=True))
 
 
-def _run_sphinx(book, html, announcement):
+def _run_sphinx(book, html, title, announcement):
     """Call Sphinx in a process of its own: its extensions keep state that a second build in one process would meet."""
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt"]
-    options = ["-D", f"html_theme_options.announcement={announcement}"]
+    options = ["-D", f"html_theme_options.announcement={announcement}", "-D", f"html_title={title}"]
     finished = subprocess.run([*command, *options, book, html], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if finished.returncode:
         raise PagesError(f"Sphinx could not make the pages: {finished.stderr.strip()[-2000:]}")

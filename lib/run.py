@@ -255,6 +255,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
                 _make_pages(staging)
             products = PRODUCTS if pages else PRODUCTS[:-1]
             publish(staging, out, products)
+            if pages:
+                os.replace(staging / "report.docx", out / "report.docx")
             write_record(out, keys, {source.name for source in chosen}, products, key_of_pages)
         finally:
             shutil.rmtree(staging, ignore_errors=True)

@@ -67,7 +67,7 @@ _STYLE = """<style>
 {id} th, {id} td {{padding: 3px 8px; border: none; background: transparent; color: inherit; vertical-align: top;}}
 {id} thead tr:last-child {{border-bottom: 1px solid currentColor;}}
 {id} .gt_column_spanner {{border-bottom: 1px solid currentColor;}}
-{id} .gt_left {{text-align: left;}} {id} .gt_right {{text-align: right;}} {id} .gt_center {{text-align: center;}}
+{id} .gt_left {{text-align: left;}} {id} .gt_right {{text-align: right; white-space: nowrap;}} {id} .gt_center {{text-align: center;}}
 {id} .gt_stub {{font-weight: normal; padding-left: 16px;}}
 {id} .gt_group_heading {{font-weight: bold; text-align: left; padding-top: 6px;}}
 {id} tfoot {{border-top: 1px solid currentColor;}} {id} .gt_sourcenote {{font-size: 0.92em; text-align: left;}}

@@ -1,7 +1,6 @@
 """Sphinx configuration of the web book; ``lib.pages`` copies it beside the executed chapters and calls Sphinx."""
 
 project = "Liver-directed treatment of metastatic leiomyosarcoma"
-html_title = "Leiomyosarcoma in the liver: a study re-run"
 author = ""
 copyright = ""  # noqa: A001 - Sphinx's own name
 language = "en"
@@ -32,6 +31,7 @@ html_theme = "sphinx_book_theme"
 html_sidebars = {"**": ["brand.html", "search-button-field.html", "sbt-sidebar-nav.html"]}
 html_static_path = ["_static"]
 html_css_files = ["study.css"]
+html_js_files = [("study.js", {"defer": "defer"})]
 html_extra_path = ["extra"]
 html_math_renderer = "mathml"
 html_last_updated_fmt = None

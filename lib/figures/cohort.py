@@ -124,11 +124,13 @@ def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
     lane_in = min(LANE_IN, TALLEST_IN / (y.max() + 1.5))
     figure, ax = plt.subplots(figsize=(WIDTH_IN, 1.5 + lane_in * (y.max() + 1.5)))
     ax.barh(y, -lanes["metastasis_months"].fillna(0), left=lanes["metastasis_months"].fillna(0),
-            height=0.26, color=PALE, edgecolor="none")
+            height=0.26, facecolor=PALE, edgecolor=GREY, linewidth=0.5)
     for group in order:
         own = (lanes["first_treatment"] == group).to_numpy()
         ax.barh(y[own], lanes["end_months"][own], height=0.66, color=colours[group], alpha=0.55,
                 hatch=hatches[group], edgecolor="white", linewidth=0)
+        # pale, so that marks are seen on it; outlined, so that it is seen on the page
+        ax.barh(y[own], lanes["end_months"][own], height=0.66, facecolor="none", edgecolor=colours[group], linewidth=0.9)
         ax.annotate(f"First treatment: {as_text(group)}", (0, y[own].min() - 0.95), xytext=(3, 0),
                     textcoords="offset points", fontsize=9, fontweight="bold", va="center")
     _mark_courses(ax, lanes, y, sessions, response_months, scale=(lane_in / LANE_IN) ** 2)
@@ -196,7 +198,7 @@ def _swimmer_legend(figure, with_sessions, with_response, with_progression) -> N
     def mark(marker, label, **how):
         return Line2D([], [], linestyle="", marker=marker, label=label, color=INK, **how)
 
-    handles = [Patch(facecolor=PALE, label="liver metastasis, not yet treated")]
+    handles = [Patch(facecolor=PALE, edgecolor=GREY, linewidth=0.5, label="liver metastasis, not yet treated")]
     if with_sessions:
         handles += [mark("|", "session", markersize=9, markeredgewidth=1.6),
                     mark("D", "session, second kind of treatment", markersize=5, markerfacecolor="white")]

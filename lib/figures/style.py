@@ -5,9 +5,10 @@ from __future__ import annotations
 import matplotlib as mpl
 from cycler import cycler
 
-# Okabe & Ito (2008): apart under every colour-blindness. Six colours of middling lightness cannot all stay apart in
-# greyscale; neighbours do but for the last, so more than three groups want a line style, marker or hatch as well.
-BLUE, ORANGE, SKY, GREEN, VERMILION, PURPLE = "#0072B2", "#E69F00", "#56B4E9", "#009E73", "#D55E00", "#CC79A7"
+# The hues of Okabe & Ito (2008), apart under every colour-blindness, darkened until a thin line has a contrast of 3 to 1
+# with the page (WCAG 2.2, 1.4.11). Six such colours cannot all stay apart in greyscale; neighbours do, so more than
+# three groups want a line style, marker or hatch as well.
+BLUE, ORANGE, SKY, GREEN, VERMILION, PURPLE = "#004F85", "#C58500", "#3595D8", "#00785A", "#B34700", "#CC79A7"
 INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
 PALETTE = [BLUE, ORANGE, GREEN, SKY, VERMILION, PURPLE]
 LINE_STYLES = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5))]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lib.figures.style import FULL_WIDTH_IN, GREY, INK, PALE, SKY, VERMILION
+from lib.figures.style import BLUE, FULL_WIDTH_IN, GREY, INK, PALE, SKY, VERMILION
 
-_LOOKS = {"reproduced": ("#08519C", ""), "method": (SKY, ""), "differs": (VERMILION, "////"),
+_LOOKS = {"reproduced": (BLUE, ""), "method": (SKY, ""), "differs": (VERMILION, "////"),
           "not derivable": (PALE, "...."), "unaccounted": ("white", "xxxx")}
 
 
