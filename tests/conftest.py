@@ -59,10 +59,10 @@ def collection(tmp_path):
 
 @pytest.fixture
 def contents():
-    """A function that maps each file below a folder, by its relative path, to its bytes; locks left out."""
+    """A function that maps each file below a folder, by its relative path, to its bytes; the lock and the account of the run left out."""
 
     def read(folder):
-        files = (path for path in sorted(Path(folder).rglob("*")) if path.is_file() and path.name != ".lock")
+        files = (path for path in sorted(Path(folder).rglob("*")) if path.is_file() and path.name not in (".lock", "made.json"))
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     return read
