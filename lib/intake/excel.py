@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.contract import Problem
-from lib.intake.sheets import Sheet, plain_cell, structure_problem
+from lib.intake.sheets import OVER, Sheet, plain_cell, structure_problem
 
 LARGEST_UNPACKED_MB = 200
 LARGEST_RATIO = 200
@@ -98,11 +98,11 @@ def _header_depth(sheet, start: int) -> int:
 
 
 def _joined(rows) -> list[str]:
-    """Titles over one another as one, "ALT baseline"; a title merged downwards counts once."""
+    """Titles over one another as one, "ALT / baseline"; a title merged downwards counts once."""
     titles = []
     for column in zip(*rows, strict=True):
         parts = list(dict.fromkeys(str(cell) for cell in column if cell is not None))
-        titles.append(" ".join(parts))
+        titles.append(OVER.join(parts))
     return titles
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from lib.contract import CONTRACT
-from lib.intake.sheets import Sheet
+from lib.intake.sheets import OVER, Sheet
 from lib.intake.vocabulary import COLUMN_NAMES, spoken
 
 UNIT_IN_NAME = {"days": r"days?|tage|jours|dias|giorni|dagen|d", "weeks": r"weeks?|wochen|semaines", "months": r"months?|monate|mois|meses|mesi|mo",
@@ -17,7 +17,7 @@ CENSORED = {"cnsr", "censored", "censor", "zensiert", "censure"}
 
 def names_of(table: str, column: str) -> set[str]:
     """All names by which a column of the contract is known, in words."""
-    synonyms = (name.strip() for name in COLUMN_NAMES.get(table, {}).get(column, "").split(";"))
+    synonyms = (name.strip() for name in COLUMN_NAMES["patients" if column == "patient" else table].get(column, "").split(";"))
     return {spoken(column), f"{PREFIXES.get(table, '')} {spoken(column)}".strip(), *synonyms} - {""}
 
 
@@ -31,6 +31,7 @@ def matching_columns(sheet: Sheet, table: str) -> dict:
     free, found = list(dict.fromkeys(sheet.cells.columns)), {}
     tests = (lambda name, meaning, column: column in (name, f"{PREFIXES.get(table)}_{name}"),
              lambda name, meaning, column: _bare(column) in names_of(table, name),
+             lambda name, meaning, column: _bare(column.rpartition(OVER)[2]) in names_of(table, name),
              lambda name, meaning, column: _same_label(sheet.meanings.get(column, ""), meaning),
              lambda name, meaning, column: _bare(sheet.meanings.get(column, "")) in names_of(table, name))
     for test in tests:

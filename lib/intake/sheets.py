@@ -11,6 +11,8 @@ import pandas as pd
 from lib.contract import STRUCTURE, CohortError, Problem
 
 REFUSED = "Nothing was imported"
+OVER = " / "
+"""Between a title over several columns and the title of one of them."""
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _wide_labs(sheet: Sheet, columns: dict) -> list[dict]:
     parts = []
     for column in sheet.cells.columns:
         bracket = re.search(r"[\[(]([^\])]+)[\])]\s*$", column)
-        words = re.split(r"[\s_.-]+", re.sub(r"\s*[\[(].*$", "", column).strip())
+        words = re.split(r"[\s_./-]+", re.sub(r"\s*[\[(].*$", "", column).strip())
         analyte = word_for("analyte", words[0]) if len(words) > 1 and words[0] else None
         visit = " ".join(words[1:])
         if analyte is None or analyte not in REFERENCE_UNITS or sheet.cells[column].dropna().map(looks_like_date).any():

@@ -127,7 +127,8 @@ def _field_row(table: str, field: Field) -> dict:
     elif column.kind in {"number", "whole"}:
         check, note = ("integer" if column.kind == "whole" else "number"), column.unit
     limits = {} if field.is_date or not check else {"Text Validation Min": _limit(column.lower), "Text Validation Max": _limit(column.upper)}
-    return _row(redcap_name(table, field), table, kind, field.label, note, choices, check,
+    label = field.label if table == "patients" else f"{field.label} ({table.replace('_', ' ')})"  # a labelled export shows nothing else
+    return _row(redcap_name(table, field), table, kind, label, note, choices, check,
                 "y" if column.need == "filled" else "") | limits
 
 
