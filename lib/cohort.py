@@ -29,6 +29,7 @@ from lib.contract import (
     Problem,
     breaches,
 )
+from lib.intake.identifying import cap_ages
 
 __all__ = ["Cohort", "CohortError", "DAYS_PER_MONTH", "build_cohort", "read_cohort"]
 
@@ -145,6 +146,14 @@ def build_cohort(name: str, patients: pd.DataFrame, treatments: pd.DataFrame | N
     return _checked(name, tables, [], invented)
 
 
+def is_ours(name_or_path: str | Path) -> bool:
+    """True for the project's own invented cohorts; any other counts as real people, and so does one that is not there."""
+    try:
+        return _is_invented(_folder(name_or_path))
+    except CohortError:
+        return False
+
+
 def _folder(name_or_path: str | Path) -> Path:
     for folder in (DATA / name_or_path, Path(name_or_path).expanduser()):
         if folder.is_dir():
@@ -202,8 +211,10 @@ def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem]
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise CohortError(f'Cohort "{name}" was not read, {count}:', problems)
-    return Cohort(name=name, invented=invented,
-                  **{table: _settled(frame) for table, frame in typed.items()})
+    settled = {table: _settled(frame) for table, frame in typed.items()}
+    if not invented and "age_years" in settled["patients"]:
+        settled["patients"]["age_years"] = cap_ages(settled["patients"]["age_years"])
+    return Cohort(name=name, invented=invented, **settled)
 
 
 def _header_problems(table: str, frame: pd.DataFrame) -> list[Problem]:

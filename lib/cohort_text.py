@@ -70,7 +70,7 @@ def absent(study: Cohort) -> str:
     meanings = {column.name: column.meaning for column in CONTRACT["patients"]}
     lacking = [meanings[column] for column in TABLE_1_COLUMNS if study.lacking(f"patients.{column}")]
     if not lacking:
-        return "Every characteristic of the paper's table is in this cohort."
+        return "Every characteristic that Table 1 can hold is in this cohort."
     return f"Not in this cohort, and so not in the table: {'; '.join(lacking)}."
 
 
@@ -218,7 +218,7 @@ def preference(study: Cohort) -> str:
     """What stands beside the preference that decided between the two embolisations."""
     first = study.patients["first_treatment"]
     if not {"DEB-TACE", "Y90"} <= set(first) or study.lacking("patients.extrahepatic_disease"):
-        return "The two embolisations of the paper, or disease outside the liver, are not in this cohort: preference is not discussed."
+        return "DEB-TACE and Y90, between which preference decided, or disease outside the liver, are not in this cohort: preference is not discussed."
     known = study.patients.groupby("first_treatment")["extrahepatic_disease"].agg(["sum", "count"])
     pair = join(f"{percent(int(known.loc[group, 'sum']), int(known.loc[group, 'count']))} after {group}" for group in ("DEB-TACE", "Y90"))
     return (f"Disease outside the liver was present in {pair}. Preference itself was recorded for none of the "

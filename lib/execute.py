@@ -13,7 +13,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from lib.notebooks import normalise, read_source, write_notebook
+from lib.notebooks import normalise, read_source, without_publication, write_notebook
 
 #: 1 September 2020, the month the paper appeared: what programs that want a date are given for "now".
 PUBLICATION_EPOCH_S = "1598918400"
@@ -98,9 +98,12 @@ def execute_chapter(source, target, parameters, timeout_s):
     """
     source = Path(source)
     started = []
+    notebook = read_source(source)
+    if _is_own(parameters.get("cohort", "reference")):
+        notebook = without_publication(notebook)
     try:
         executed = papermill.execute_notebook(
-            read_source(source),
+            notebook,
             None,
             parameters=parameters,
             cwd=source.parent,
@@ -118,6 +121,15 @@ def execute_chapter(source, target, parameters, timeout_s):
         raise ChapterError(f"{source.stem}, {where}: the kernel died ({error}).") from None
     _refuse_unfinished(executed, source.stem)
     write_notebook(normalise(executed), target)
+
+
+def _is_own(cohort):
+    """Whether the chapter reads a reader's own patients."""
+    if cohort == "reference":
+        return False
+    from lib.cohort import is_ours  # pandas takes a moment to load, which the published analysis need not wait
+
+    return not is_ours(cohort)
 
 
 def _refuse_unfinished(notebook, name):

@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+from contextvars import ContextVar
 from pathlib import Path
 
 from lib import published
@@ -18,9 +19,29 @@ NOT_REACHED = "not reached"
 
 # -- text ----------------------------------------------------------------------------------------------
 
+_FOR_PUBLICATION = ContextVar("for publication", default=None)
+"""The `lib.privacy.Publication` of the chapter at hand; None where every count is shown."""
+
+
 def say(text: str) -> None:
-    """Show a computed sentence (Markdown) as output of the cell."""
-    _display({"text/markdown": text})
+    """Show a computed sentence (Markdown) as output of the cell; nothing to say shows nothing."""
+    if text:
+        _display({"text/markdown": _publishable(text)})
+
+
+def _publication(study, parameters: dict):
+    """What is shown of a cohort whose chapters are to be published; None where all of it is."""
+    if not parameters.get("publish"):
+        return None
+    from lib.privacy import Publication  # needed, and loaded, for publication only
+
+    labels = () if study is None else tuple(study.patients["patient"])
+    return Publication(parameters["smallest_count"], labels)
+
+
+def _publishable(text: str) -> str:
+    publication = _FOR_PUBLICATION.get()
+    return publication.sentence(text) if publication else text
 
 
 def plain(text) -> str:
@@ -114,15 +135,17 @@ class Chapter:
         self.quantities: dict[str, dict] = {}
         self.cells: dict[str, int] = {}
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
+        self.publication = _publication(study, parameters)
+        _FOR_PUBLICATION.set(self.publication)
         self._use_style()
         say(banner(study, self.changed))
 
     @property
     def is_published_analysis(self) -> bool:
         """True for our cohort under the paper's own choices."""
-        return not self.changed and (self.study is None or self.study.name == "reference")
+        return not self.changed and (self.study is None or self.study.invented)
 
-    def figure(self, fig, label: str, caption: str, alt: str) -> None:
+    def figure(self, fig, label: str, caption: str, alt: str, individual: bool = False) -> None:
         """Show a figure with its numbered caption and alternative text, and save it as PNG, SVG and PDF.
 
         Parameters
@@ -134,10 +157,19 @@ class Chapter:
             What is shown, of whom (n/N), unit and method. Markdown.
         alt : str
             The figure's message in one or two plain sentences, computed from the data.
+        individual : bool
+            True where single patients can be told apart: such a figure is left out of what is published.
         """
         from lib.figures.style import DISPLAY_DPI
 
         fig = getattr(fig, "figure", fig)
+        if self.publication:
+            if individual:
+                _close(fig)
+                say(f"Figure {label} shows single patients and is left out of what is published.")
+                return
+            self.publication.figure(fig)
+            caption, alt = _publishable(caption), _publishable(alt)
         png = _image(fig, "png", dpi=DISPLAY_DPI)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
         _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
@@ -147,7 +179,7 @@ class Chapter:
             self._save_figure(fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
 
-    def table(self, table, label: str, caption: str, notes=(), **layout) -> None:
+    def table(self, table, label: str, caption: str, notes=(), individual: bool = False, **layout) -> None:
         """Show a table with its numbered caption and save it as CSV, HTML and Word.
 
         Parameters
@@ -159,11 +191,19 @@ class Chapter:
             What is shown, of whom (n/N), unit and method. Markdown.
         notes : sequence of str
             Footnotes (for a DataFrame).
+        individual : bool
+            True where single patients are listed: such a table is left out of what is published.
         **layout
             Passed to `lib.tables.render` (for a DataFrame).
         """
         from lib import tables
 
+        if self.publication:
+            if individual:
+                say(f"Table {label} lists single patients and is left out of what is published.")
+                return
+            table, caption = self.publication.table(table, layout.get("group")), _publishable(caption)
+            notes = [*map(_publishable, notes), self.publication.note]
         shown = table if hasattr(table, "as_raw_html") else tables.render(table, notes=notes, **layout)
         frame = shown._tbl_data if shown is table else table
         html = tables.to_html(shown, f"Table {label}")
@@ -229,7 +269,7 @@ class Chapter:
         where a parameter differs from the paper's, the table says that this is not the published analysis.
         """
         self.hand_on()
-        if self.study is not None and self.study.name != "reference":
+        if self.study is not None and not self.study.invented:
             say("No publication is held against this cohort: the quantities above are its own.")
             return
         ledger = published.read_ledger()
@@ -241,13 +281,21 @@ class Chapter:
 
     def hand_on(self, **extra) -> None:
         """Write the chapter's quantities to ``results/NN_name.json``, in one move."""
-        document = {"chapter": self.name, "cohort": getattr(self.study, "name", None), "parameters": self._public(),
-                    "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self.quantities,
+        document = {"chapter": self.name, "cohort": getattr(self.study, "name", None),
+                    "invented": self.study is None or self.study.invented, "parameters": self._public(),
+                    "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self._handed_on(),
                     "cells": self.cells}
         path = _folder(self.out / "results") / f"{self.name}.json"
         temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False, default=float) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(document, indent=1, ensure_ascii=False, default=float, allow_nan=False) + "\n", encoding="utf-8")
         os.replace(temporary, path)
+
+    def _handed_on(self) -> dict:
+        """Quantities as JSON can hold them: a time that is not reached has no number."""
+        quantities = self.quantities
+        if self.publication:
+            quantities = self.publication.quantities(quantities)
+        return {name: published.encoded(entry) for name, entry in quantities.items()}
 
     def _public(self) -> dict:
         """Parameters as handed on: a cohort by its name, so that no path of this machine is kept."""

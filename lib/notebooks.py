@@ -11,6 +11,12 @@ import nbformat
 #: Chapters that read the results of all the others, and therefore run after them.
 AFTER_THE_OTHERS = ("05_verdict",)
 
+#: Chapters about the publication and not about a cohort's patients: a run on another cohort leaves them out.
+ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified")
+
+#: Tag of cells that speak of the publication: they are left out, too, where the cohort is not the published study's.
+PUBLISHED = "published"
+
 #: Object addresses, which differ from run to run: "<Axes at 0x7f3c...>".
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
@@ -50,6 +56,11 @@ class Source:
         """True when the chapter reads what all the others have written."""
         return self.name in AFTER_THE_OTHERS
 
+    @property
+    def about_publication(self):
+        """True when the chapter has nothing to say of a cohort other than the published study's."""
+        return self.name in ABOUT_THE_PUBLICATION
+
 
 def find_sources(folder):
     """All chapters of a folder, in the order of their numbers.
@@ -77,6 +88,12 @@ def find_sources(folder):
 def read_source(path):
     """A py:percent file as a notebook without outputs, with the file's own cells and tags."""
     return jupytext.read(path, fmt="py:percent")
+
+
+def without_publication(notebook):
+    """The notebook without the cells tagged as speaking of the publication."""
+    notebook.cells = [cell for cell in notebook.cells if PUBLISHED not in cell.metadata.get("tags", [])]
+    return notebook
 
 
 def default_parameters(notebook, name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class ParameterError(ValueError):
@@ -24,12 +24,15 @@ class Parameter:
         The allowed values, in a reader's words.
     check : callable
         True for an allowed value.
+    presentation : bool
+        True where the choice changes what is shown and no result.
     """
 
     paper: object
     meaning: str
     allowed: str
     check: Callable[[object], bool]
+    presentation: bool = False
 
 
 def _is_number(value) -> bool:
@@ -64,6 +67,11 @@ def whole_between(paper, meaning: str, low: int, high: int) -> Parameter:
     return Parameter(paper, meaning, f"a whole number from {low} to {high}", _whole(low, high))
 
 
+def shown_only(parameter: Parameter) -> Parameter:
+    """A choice that changes what is shown and no result."""
+    return replace(parameter, presentation=True)
+
+
 PARAMETERS: dict[str, Parameter] = {
     "cohort": Parameter("reference", "which patients: a folder under data/, or a path to your own",
                         "the name of a folder under data/, or a path", lambda value: isinstance(value, str) and bool(value)),
@@ -72,9 +80,11 @@ PARAMETERS: dict[str, Parameter] = {
     "early_treatment_months": number_between(4.0, "longest gap from liver metastasis to treatment that counts as early, months", 0, 600),
     "ablation_max_lesions": whole_between(3, "most liver lesions for which the allocation rule names ablation", 1, 50),
     "ablation_size_limit_mm": number_between(30.0, "each lesion must be smaller than this for ablation, mm", 1, 200),
-    "show_p_values": one_of(False, "whether Table 1 has a column of P values", True, False),
+    "show_p_values": shown_only(one_of(False, "whether Table 1 has a column of P values", True, False)),
+    "publish": shown_only(one_of(False, "whether counts of few patients are suppressed and single patients left out", True, False)),
+    "smallest_count": shown_only(whole_between(5, "with publish, the smallest count that is shown", 2, 100)),
     "largest_denominator": whole_between(100, "largest n tried when a printed percentage is traced to its denominator", 10, 1000),
-    "patients_drawn": whole_between(40, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 80),
+    "patients_drawn": shown_only(whole_between(40, "most patients drawn one by one; larger cohorts are thinned evenly", 10, 80)),
     "ctcae_version": Parameter(5, "version of CTCAE that grades laboratory values", "one of 4.03, 5, 6",
                                lambda value: _is_number(value) and value in (4.03, 5, 6)),
     "baseline_rule": one_of("as printed", "whether an abnormal baseline changes the limits, as the CTCAE version prints it",
@@ -141,7 +151,8 @@ def changed_from_paper(parameters: dict) -> dict[str, tuple]:
     Returns
     -------
     dict
-        Name -> (value, the paper's value); the cohort itself does not count, being data and not a choice.
+        Name -> (value, the paper's value); the cohort does not count, being data, nor does a choice
+        that changes only what is shown.
     """
     return {name: (value, PARAMETERS[name].paper) for name, value in parameters.items()
-            if name != "cohort" and value != PARAMETERS[name].paper}
+            if name != "cohort" and not PARAMETERS[name].presentation and value != PARAMETERS[name].paper}

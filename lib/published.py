@@ -165,6 +165,19 @@ def read_ledger(path: str | Path | None = None) -> pd.DataFrame:
     return ledger
 
 
+def encoded(entry: dict) -> dict:
+    """A recorded entry as JSON can hold it, which has no infinity: ``value`` null and ``not_reached`` true."""
+    value = entry["value"]
+    return entry | {"value": None, "not_reached": True} if isinstance(value, float) and math.isinf(value) else entry
+
+
+def decoded(entry: dict) -> dict:
+    """The inverse of `encoded`."""
+    if not entry.get("not_reached"):
+        return entry
+    return {key: value for key, value in entry.items() if key != "not_reached"} | {"value": math.inf}
+
+
 def read_results(folder: str | Path) -> dict[str, dict]:
     """Gather what the chapters recomputed.
 
@@ -187,7 +200,7 @@ def read_results(folder: str | Path) -> dict[str, dict]:
     for path in sorted(Path(folder).glob("*.json")):
         document = json.loads(path.read_text(encoding="utf-8"))
         for quantity, entry in document.get("quantities", {}).items():
-            entry = entry | {"chapter": document["chapter"]}
+            entry = decoded(entry) | {"chapter": document["chapter"]}
             earlier = entries.setdefault(quantity, entry)
             if earlier["value"] != entry["value"]:
                 raise LedgerError(f"{quantity} is {earlier['value']} in {earlier['chapter']} but {entry['value']} "

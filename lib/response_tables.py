@@ -329,4 +329,4 @@ def other_studies(literature: pd.DataFrame, observed: Mapping[str, tuple[int, in
     found = [proportion(count, n, conf_level) for *_, count, n, _ in rows]
     return pd.DataFrame({
         "Study": [row[0] for row in rows], "Criterion": [row[1] for row in rows], "n/N (%)": [percent(row[2], row[3]) for row in rows],
-        "Clopper-Pearson": [limits(each.lower, each.upper) for each in found], "The paper quotes (%)": [row[4] for row in rows]})
+        "Clopper-Pearson": [limits(each.lower, each.upper) for each in found], "Quoted (%)": [row[4] for row in rows]})

@@ -49,9 +49,11 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     if options.compare:
         return compare(*options.compare, options.out)
     try:
+        given = dict(options.parameters) | ({"cohort": options.cohort} if options.cohort else {})
         sources = find_sources(notebooks)
+        if own_cohort(given):
+            sources = [source for source in sources if not source.about_publication]
         asked = choose(sources, options.notebook)
-        given = dict(options.parameters)
         if options.cohort and has_magic(options.cohort):
             return many_sites(sources, given, options)
         if options.cohort:
@@ -63,10 +65,17 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     except (NotebookError, ParameterError) as error:
         print(error, file=sys.stderr)
         return 2
+    own = own_cohort(given)
     try:
+        if own:
+            admit(own, out, options.allow)
         run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed)
         if options.refresh:
             refresh(asked, out)
+        if own:
+            from lib.run_record import write_run_record
+
+            write_run_record(out, own, changes)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -81,6 +90,7 @@ def _parse(arguments):
     parser.add_argument("notebook", nargs="*", metavar="NOTEBOOK", help="chapters to run, such as 04_survival; all when none is named")
     parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, any folder with the tables of a cohort, or many in quotes: 'sites/*'")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="with many cohorts: a Dask scheduler such as tcp://host:8786, instead of this machine")
+    parser.add_argument("--allow", action="append", default=[], metavar="COLUMN", help="with --cohort: this column looks identifying and is not")
     parser.add_argument("--out", metavar="FOLDER", help="where to write; build/, or build/runs/... when a parameter is changed")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
     parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
@@ -144,6 +154,32 @@ def cohort_parameter(name):
     if not given.is_dir():
         raise NotebookError(f"--cohort {name}: there is no such folder, here or under data/.")
     return str(given.resolve())
+
+
+def own_cohort(given):
+    """The reader's own cohort among the given parameters; None where it is the published study's."""
+    if given.get("cohort", "reference") == "reference":
+        return None
+    from lib.cohort import is_ours  # pandas takes a moment to load, which the published analysis need not wait
+
+    return None if is_ours(given["cohort"]) else given["cohort"]
+
+
+def admit(cohort, out, allow):
+    """Refuse a cohort that breaks the contract or may not be analysed into this folder, before anything is written.
+
+    Raises
+    ------
+    RunError
+        With every problem, worst first.
+    """
+    from lib.cohort import CohortError
+    from lib.privacy import admit as admitted
+
+    try:
+        admitted(cohort, out, allow)
+    except CohortError as error:
+        raise RunError(str(error)) from error
 
 
 def choose(sources, names):

@@ -288,5 +288,5 @@ def hazards(grouping, check, n_events: int) -> dict:
 def literature(own: dict, quoted: pd.DataFrame, outcome: str) -> dict:
     """Caption and alternative text of a forest plot of medians."""
     return {"caption": f"{outcome} of this cohort (n = {own['n']}) and of {counted(len(quoted), 'group')} of patients in other studies "
-                       "that the paper quotes, by the start of the clock; a median without a line was printed without an interval.",
+                       "that Krzyston et al. 2020 quote, by the start of the clock; a median without a line was printed without an interval.",
             "alt": literature_sentence(own, quoted)}

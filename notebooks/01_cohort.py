@@ -17,8 +17,11 @@
 # **Question.** Who are the patients, did they meet the criteria that the study set itself, did each receive the
 # treatment and the technique that the protocol names, and how long were they watched?
 #
-# **Uses** the tables of the cohort. **Answers** Table 1 of the paper, and the figures of its Methods: eligibility,
-# allocation, doses, intervals, visits and follow-up.
+# **Uses** the tables of the cohort.
+
+# %% [markdown] tags=["published"]
+# **Answers** Table 1 of the paper, and the figures of its Methods: eligibility, allocation, doses, intervals, visits
+# and follow-up.
 
 # %% tags=["parameters"]
 cohort = "reference"           # a folder under data/, or a path to your own
@@ -29,6 +32,8 @@ ablation_max_lesions = 3       # the allocation rule: ablation for at most this 
 ablation_size_limit_mm = 30.0  # ... each of them smaller than this
 show_p_values = False          # add P values to Table 1; why they are off is said there
 patients_drawn = 40            # most patients drawn one by one in the figures
+publish = False                # True: counts of few patients are suppressed, single patients left out
+smallest_count = 5             # with publish: the smallest count that is shown
 
 # %%
 import matplotlib.pyplot as plt
@@ -43,7 +48,8 @@ study = read_cohort(cohort)
 chapter = Chapter("01_cohort", study, cohort=cohort, conf_level=conf_level, age_cut_years=age_cut_years,
                   early_treatment_months=early_treatment_months, ablation_max_lesions=ablation_max_lesions,
                   ablation_size_limit_mm=ablation_size_limit_mm, show_p_values=show_p_values,
-                  patients_drawn=patients_drawn)
+                  patients_drawn=patients_drawn,
+                  publish=publish, smallest_count=smallest_count)
 
 # %%
 patients, n_treated, first_treatment = study.patients, study.n_patients, study.patients["first_treatment"]
@@ -86,8 +92,8 @@ cohort_records.record_treated(chapter, study)
 # ## Table 1
 #
 # Each cell is a count over its own denominator: the patients of that column whose value is known. Missing values are
-# counted in a column of their own and never enter a percentage. A number is given as mean and standard deviation, as
-# the paper does, and as median and quartiles, which a few extreme patients cannot move.
+# counted in a column of their own and never enter a percentage. A number is given as mean and standard deviation, and
+# as median and quartiles, which a few extreme patients cannot move.
 #
 # The **standardised mean difference** (SMD) says how far two groups lie apart in units of their spread: the difference
 # of the means, or of the proportions, over the root of the mean of the two variances. For a variable with several
@@ -145,7 +151,7 @@ responses = baseline.responses(study, visit)
 
 # %%
 chapter.figure(
-    figures.draw_swimmer(courses, study.treatments, responses, scan_months), "1.2",
+    figures.draw_swimmer(courses, study.treatments, responses, scan_months), "1.2", individual=True,
     alt=cohort_text.courses(study),
     caption=f"Course of each patient from liver metastasis to death or last contact, in months, N = {n_treated:,}; "
             f"time zero is the first treatment.{cohort_text.drawn_of(len(courses), n_treated)}")
@@ -156,19 +162,19 @@ say(cohort_text.gap(patients, early_treatment_months))
 # %% [markdown]
 # ## Were they eligible?
 #
-# The study treated patients with an ECOG status of at most two, limited bilirubin and creatinine, and an INR and a
-# platelet count within limits *or correctable to them*. A value beyond a correctable limit is therefore reported as a
-# departure that may have been allowed, not as an error. All values are converted to one unit before they are compared.
-# A patient without the value is neither in nor out: a missing value is no agreement.
+# The criteria are those of Krzyston et al. 2020: an ECOG status of at most two, limited bilirubin and creatinine, and
+# an INR and a platelet count within limits *or correctable to them*. A value beyond a correctable limit is therefore
+# reported as a departure that may have been allowed, not as an error. All values are converted to one unit before they
+# are compared. A patient without the value is neither in nor out: a missing value is no agreement.
 
 # %%
 eligibility = protocol.summarise_checks(baseline_checks)
 cohort_records.record_checks(chapter, eligibility, limits, "patients")
 if eligibility["n_known"].any():
     chapter.table(
-        cohort_tables.checks_table(eligibility, limits, "patients"), "1.2", left=["Limit", "Departing"],
+        cohort_tables.checks_table(eligibility, limits, "patients"), "1.2", individual=True, left=["Limit", "Departing"],
         caption=f"Eligibility at baseline: patients who met each criterion among those with the value known, N = {n_treated}.",
-        notes=["Not known: patients without the value. Limits are those of the paper's Methods."])
+        notes=["Not known: patients without the value. Limits are those of Krzyston et al. 2020."])
 
 # %%
 say(cohort_text.outside_limits(eligibility, n_treated))
@@ -176,10 +182,11 @@ say(cohort_text.outside_limits(eligibility, n_treated))
 # %% [markdown]
 # ## Did each receive the treatment that the rule names?
 #
-# The paper's rule, as code: ablation for patients with at most `ablation_max_lesions` liver lesions, each smaller than
-# `ablation_size_limit_mm`, in a place that can be ablated; embolisation for all others, with drug-eluting beads unless
-# the patient preferred radioembolisation. Place and preference are not in the rows. So an ablated patient *outside* the
-# limits departs from the rule, while an embolised patient *inside* them may have had a lesion out of reach.
+# The rule of Krzyston et al. 2020, as code: ablation for patients with at most `ablation_max_lesions` liver lesions,
+# each smaller than `ablation_size_limit_mm`, in a place that can be ablated; embolisation for all others, with
+# drug-eluting beads unless the patient preferred radioembolisation. Place and preference are not in the rows. So an
+# ablated patient *outside* the limits departs from the rule, while an embolised patient *inside* them may have had a
+# lesion out of reach.
 
 # %%
 allocated = protocol.allocation(study, limits)
@@ -195,7 +202,7 @@ say(cohort_text.departures(allocated))
 # %% [markdown]
 # ## Was the technique as planned?
 #
-# Every session is checked against the numbers of the paper's Methods: bead size, loading, volume and dose of
+# Every session is checked against the published protocol of Krzyston et al. 2020: bead size, loading, volume and dose of
 # doxorubicin, antenna, margin. For a patient embolised in both lobes, the weeks between the first session in each lobe
 # are checked too: the second lobe has to wait until the first has recovered, and must not wait too long. A treatment
 # that the protocol does not describe is named below the table and not checked.
@@ -205,10 +212,10 @@ sessions = protocol.summarise_checks(protocol.session_checks(study, limits))
 cohort_records.record_sessions(chapter, sessions, limits)
 if len(sessions):
     chapter.table(
-        cohort_tables.checks_table(sessions, limits, "sessions"), "1.4", left=["Limit", "Departing"],
+        cohort_tables.checks_table(sessions, limits, "sessions"), "1.4", individual=True, left=["Limit", "Departing"],
         caption=f"Technique: sessions that kept each limit, of {len(study.treatments)} sessions in "
                 f"{study.treatments['patient'].nunique()} of {n_treated} patients.",
-        notes=["Weeks between the lobes are counted once per patient treated in both. Limits are the paper's."])
+        notes=["Weeks between the lobes are counted once per patient treated in both. Limits are those of Krzyston et al. 2020."])
 
 # %%
 say(cohort_text.beyond_protocol(study, protocol.lobes_treated(study)))
@@ -216,7 +223,7 @@ say(cohort_text.beyond_protocol(study, protocol.lobes_treated(study)))
 # %% [markdown]
 # ### Was the follow-up visit on time?
 #
-# Toxicity and response are reported at a three-month visit. The paper prints no window for it; here a visit counts as
+# Toxicity and response are reported at a three-month visit. No window is published for it; here a visit counts as
 # that of month three from `day 60` to `day 120`. Where a patient's own follow-up ends before three months are over, the
 # visit had to come early: both can be true only within such a window.
 
@@ -241,7 +248,7 @@ if located := int(allocated[["n_liver_lesions", "largest_mm"]].notna().all(axis=
     figure, ax = plt.subplots(figsize=figures.SMALL_IN)
     figures.draw_burden(ax, allocated, ablation_max_lesions, ablation_size_limit_mm)
     chapter.figure(
-        figure, "1.3", alt=cohort_text.zone(allocated),
+        figure, "1.3", individual=True, alt=cohort_text.zone(allocated),
         caption=f"Number of liver lesions and diameter of the largest (mm) by first treatment, {percent(located, n_treated)} "
                 "patients. Shaded: where the rule names ablation. Equal counts are drawn side by side.")
 
@@ -259,7 +266,7 @@ say(cohort_text.preference(study))
 # %%
 matrix = baseline.completeness(study)
 chapter.figure(
-    figures.draw_completeness(matrix, patients_drawn), "1.4", alt=cohort_text.known_items(matrix),
+    figures.draw_completeness(matrix, patients_drawn), "1.4", individual=True, alt=cohort_text.known_items(matrix),
     caption=f"Completeness of {matrix.shape[1]} items of data, n/N at the right, N = {n_treated:,}.")
 
 # %%
@@ -269,7 +276,7 @@ say(cohort_text.missing_tables(study))
 # %% [markdown]
 # ## How long were they watched?
 #
-# The paper gives the median of all times to death or last contact. That **naive** median mixes two things: a patient who
+# Reports often give the median of all times to death or last contact. That **naive** median mixes two things: a patient who
 # dies early has a short time, although nobody stopped watching. **Reverse Kaplan-Meier** (Schemper and Smith) turns the
 # question round: loss of contact is the event and death ends the observation, so the median says how long a patient
 # *would have been* followed had nobody died. The two answer different questions, and the gap between them grows with
@@ -305,7 +312,7 @@ cohort_records.record_follow_up(chapter, followed)
 chapter.table(cohort_tables.reporting_table(), "1.6", left=["Item", "What it asks for", "Answered in"],
               caption="Items of STROBE (cohort studies) and of the SIR reporting standards answered in this chapter.")
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # ## Against the paper
 #
 # Each figure that the paper prints about its patients and its protocol, beside what the rows give. A limit of the
@@ -318,11 +325,14 @@ chapter.against_paper()
 # %% [markdown]
 # ## What this does and does not show
 #
+# Three things stay out of reach of the rows: who was not treated and why, whether a small lesion could have been
+# ablated, and what a patient preferred. The groups by first treatment are described, not compared.
+
+# %% [markdown] tags=["published"]
 # It shows that a cohort exists which agrees with the paper's Table and keeps its protocol. It does not show that the
-# hospital's patients did: these rows were searched so that they would. Even for real rows, three things stay out of
-# reach here: who was not treated and why, whether a small lesion could have been ablated, and what a patient
-# preferred. The groups by first treatment are described, not compared.
-#
+# hospital's patients did: these rows were searched so that they would.
+
+# %% [markdown]
 # ## Try this
 #
 # Set `ablation_size_limit_mm` to `50` and run the chapter again: more embolised patients then lie in the zone of the

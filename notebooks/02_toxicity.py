@@ -17,8 +17,10 @@
 # **Question.** How many patients had laboratory or clinical toxicity by three months, how severe was it, and did
 # liver function change?
 #
-# **Uses** the laboratory values and adverse events of the cohort of chapter 1. **Answers** the toxicity and MELD
-# paragraphs of the paper's Results, which have no table of their own.
+# **Uses** the laboratory values and adverse events of the cohort of chapter 1.
+
+# %% [markdown] tags=["published"]
+# **Answers** the toxicity and MELD paragraphs of the paper's Results, which have no table of their own.
 
 # %% tags=["parameters"]
 cohort = "reference"            # a folder under data/, or a path to your own
@@ -28,6 +30,8 @@ baseline_rule = "as printed"    # or "multiples of ULN": ignore an abnormal base
 toxicity_visit = "month_3"      # the visit at which laboratory toxicity is judged
 toxicity_window_months = 3.0    # clinical events count from first treatment to here
 patients_drawn = 40             # most patients drawn one by one; larger cohorts are thinned evenly
+publish = False                 # True: counts of few patients are suppressed, single patients left out
+smallest_count = 5              # with publish: the smallest count that is shown
 
 # %%
 from matplotlib.figure import Figure
@@ -41,11 +45,14 @@ from lib.narrative import Chapter, percent, plain, say
 from lib.published import read_ledger
 from lib.toxicity import (PAPER_ANALYTES, ctcae_edition, events_by_term, events_in_window, grade_labs, labs_of,
                           liver_injury, worst_event_grades, worst_grades)
+from lib.visits import stands_in, visit_meant
 
 study = read_cohort(cohort)
 chapter = Chapter("02_toxicity", study, cohort=cohort, conf_level=conf_level, ctcae_version=ctcae_version,
                   baseline_rule=baseline_rule, toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months,
-                  patients_drawn=patients_drawn)
+                  patients_drawn=patients_drawn,
+                  publish=publish, smallest_count=smallest_count)
+named_visit, toxicity_visit = toxicity_visit, visit_meant(study.labs, toxicity_visit)
 patients, labs, n_treated = study.patients, labs_of(study), study.n_patients
 edition, visit = f"CTCAE version {ctcae_edition(ctcae_version)}", plain(toxicity_visit.replace("_", " "))
 thinned = f" An even choice of {patients_drawn} patients is drawn." if n_treated > patients_drawn else ""
@@ -80,6 +87,7 @@ worst = worst_grades(grades, patients["patient"], toxicity_visit)
 worst_new = worst_grades(grades, patients["patient"], toxicity_visit, only_new=True)["worst_grade"]
 n_graded = int(worst["worst_grade"].notna().sum())
 n_complete = int((worst["n_graded"] == len(PAPER_ANALYTES)).sum())
+say(stands_in(named_visit, toxicity_visit))
 if n_graded == 0:
     say(f"**No laboratory value can be graded at {visit}:** the cohort holds none with its normal "
         "limits. Laboratory toxicity is not computed, and the denominators below are empty.")
@@ -87,7 +95,7 @@ if n_graded == 0:
 # %%
 six = {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}
 changed = text.most_changed(grades, toxicity_visit)
-chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_drawn), "2.1",
+chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_drawn), "2.1", individual=True,
                caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over the "
                        f"normal range (band). Dark lines: a grade that is new or worse than at baseline.{thinned}",
                alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {changed}")
@@ -116,7 +124,7 @@ chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
 
 # %% [markdown]
 # ### The worst grade of each patient
-# The paper's headline counts patients, each by one worst grade over its six analytes.
+# The headline counts patients, each by one worst grade over the six analytes.
 
 # %%
 chapter.table(tables.worst_table(grades, patients, toxicity_visit, conf_level), "2.4",
@@ -131,9 +139,11 @@ chapter.table(tables.worst_table(grades, patients, toxicity_visit, conf_level), 
 say(text.worst_grade_sentence(worst, worst_new))
 
 # %% [markdown]
-# ### One count, printed twice
-# The paper prints the count of patients with grade `1` or `2` in its Abstract and again in its Results. Which reading of
-# "toxicity" and which version of the standard give which figure?
+# ### One count, many readings
+# Which reading of "toxicity" and which version of the standard give which count?
+
+# %% [markdown] tags=["published"]
+# The paper prints the count of patients with grade `1` or `2` in its Abstract and again in its Results.
 
 # %%
 counts = tables.readings(labs, patients, toxicity_visit)
@@ -141,10 +151,10 @@ chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5",
               f"Patients by worst laboratory grade at {visit} under each version, baseline rule and reading, N = {n_treated}.",
               stub="CTCAE", left=["Baseline rule", "Counted"],
               notes=["The paper names the version; it names neither the baseline rule nor what it does with abnormalities "
-                     "present at baseline."])
+                     "present at baseline."] if study.invented else [])
 
 # %%
-if study.name == "reference":
+if study.invented:
     say(text.printed_counts(read_ledger(), counts, worst["worst_grade"]))
 
 # %% [markdown]
@@ -158,8 +168,9 @@ injury = liver_injury(labs)
 n_both = int(injury["range"].notna().sum())
 ax = Figure(figsize=(draw.WIDTH_IN, 4.4), layout="constrained").subplots()
 draw.plot_liver_injury(ax, injury, patients.set_index("patient")["first_treatment"])
-chapter.figure(ax, "2.2", caption="Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; "
-                                  f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.",
+chapter.figure(ax, "2.2", individual=True,
+               caption="Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; "
+                       f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.",
                alt=f"Peak ALT against peak bilirubin in multiples of the upper limit of normal. {text.injury_sentence(injury)}")
 
 # %%
@@ -238,7 +249,7 @@ say(text.deaths_sentence(patients, (30, 90), conf_level))
 
 # %% [markdown]
 # ## Liver function
-# The paper compares MELD before and after, without naming the variant. The original score sees creatinine, bilirubin and
+# MELD has variants, and reports seldom name theirs. The original score sees creatinine, bilirubin and
 # INR; MELD-Na adds sodium, MELD 3.0 sex and albumin. MELD cannot fall below `6`: in livers this good it can hardly
 # improve. ALBI, from albumin and bilirubin alone, has no floor and was made for such patients.
 
@@ -257,7 +268,7 @@ chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), 
                      "applied them."])
 
 # %%
-chapter.figure(draw.plot_scores(pairs, toxicity_visit, patients_drawn), "2.4",
+chapter.figure(draw.plot_scores(pairs, toxicity_visit, patients_drawn), "2.4", individual=True,
                caption=f"Liver scores at baseline and {visit}, a line per patient (n = {change['MELD'].n}/{n_treated}). Dark "
                        f"lines rose; bars are means; patients with equal whole scores are drawn side by side.{thinned}",
                alt=f"Liver scores before and after. {text.rose_and_fell(change)}")
@@ -271,8 +282,8 @@ say(text.score_sentence(change, conf_level))
 # mortality was first tabulated; ALBI grades have their published limits.
 
 # %%
-chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11",
-              f"Patients who crossed a class between baseline and {visit}, N = {n_treated}.", left=["Who moved"],
+chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11", individual=True,
+              caption=f"Patients who crossed a class between baseline and {visit}, N = {n_treated}.", left=["Who moved"],
               notes=["Patients: those with the class at both visits."])
 
 # %%
@@ -293,7 +304,7 @@ chapter.table(tables.reporting_items(), "2.12",
               notes=["STROBE: von Elm et al., Lancet 2007. Interventional radiology, J Vasc Interv Radiol: Brown et al. 2009 "
                      "(transarterial treatment); Salem et al. 2011 (radioembolisation); Ahmed et al. 2014 (ablation)."])
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # ## Against the paper
 # Every figure of toxicity and MELD that the paper prints, beside its recomputation.
 
@@ -313,7 +324,7 @@ chapter.against_paper()
 # - The grades follow from the rows by the standard's own text, gaps included. Whether treatment *caused* a grade does not
 #   follow: liver metastases that grow raise the same values.
 # - One visit after baseline sees what persists at three months. The peak after embolisation comes within days and is not in
-#   the rows; laboratory toxicity of the first weeks is invisible here, in the paper as well.
+#   the rows; laboratory toxicity of the first weeks is invisible here.
 # - Patients too ill to return for the visit cannot be graded; where such patients exist, the tables name their number.
 # - A paired test that is not significant in a cohort of this size does not show that liver function was kept: read the
 #   interval of the change instead.

@@ -17,8 +17,10 @@
 # **Question.** How did each patient's disease look three months after the first liver-directed treatment, by
 # whole size (RECIST 1.1) and by what still enhances in the liver (mRECIST), and how sure can one be of the rates?
 #
-# **Uses** the lesion measurements of the cohort; nothing here is stored as a category. **Answers** Table 3 of the
-# paper and its response sentences.
+# **Uses** the lesion measurements of the cohort; nothing here is stored as a category.
+
+# %% [markdown] tags=["published"]
+# **Answers** Table 3 of the paper and its response sentences.
 
 # %% tags=["parameters"]
 cohort = "reference"              # a folder under data/, or a path to your own
@@ -34,6 +36,8 @@ reader_draws = 5000               # second readings of the whole cohort that are
 reader_seed = 2020                # seed of these draws
 largest_denominator = 100         # the largest n tried when a printed percentage is traced to its denominator
 patients_drawn = 40               # most patients drawn or listed one by one
+publish = False                   # True: counts of few patients are suppressed, single patients left out
+smallest_count = 5                # with publish: the smallest count that is shown
 
 # %%
 from lib import response_tables as tables
@@ -47,13 +51,15 @@ from lib.response import RATES, READER_SOURCE, agreement, response_rates
 from lib.response.printed import column_denominators, printed_response, progression_bounds
 from lib.response.study import (CONFIRMED, UNCONFIRMED, best_by_rule, discordances, judge_cohort, quantities,
                                 second_readings)
+from lib.visits import stands_in, visit_meant
 
 study = read_cohort(cohort)
 chapter = Chapter("03_response", study, cohort=cohort, conf_level=conf_level, response_visit=response_visit,
                   target_lesions=target_lesions, response_denominator=response_denominator,
                   confirm_response=confirm_response, minimum_stable_days=minimum_stable_days,
                   reader_kappa=reader_kappa, reader_matrix=reader_matrix, reader_draws=reader_draws,
-                  reader_seed=reader_seed, largest_denominator=largest_denominator, patients_drawn=patients_drawn)
+                  reader_seed=reader_seed, largest_denominator=largest_denominator, patients_drawn=patients_drawn,
+                  publish=publish, smallest_count=smallest_count)
 
 # %% [markdown]
 # ## From diameters to categories
@@ -70,22 +76,24 @@ chapter = Chapter("03_response", study, cohort=cohort, conf_level=conf_level, re
 # | NE | a target not measured, unless the rest already proves progression | the same |
 #
 # Two things about mRECIST matter here. It was made for hepatocellular carcinoma, whose viable part takes up
-# contrast in the arterial phase; using it for leiomyosarcoma, as the paper does, is an extrapolation that no
+# contrast in the arterial phase; using it for another tumour, such as leiomyosarcoma, is an extrapolation that no
 # validation stands behind. And it has no rule of millimetres: a small residue that grows a little is progression.
 #
 # A target that was not measured is never taken for gone, and a patient without the visit is not evaluable.
 
 # %%
+named_visit, response_visit = response_visit, visit_meant(study.lesions, response_visit)
 judged = judge_cohort(study, response_visit, target_lesions)
 for name, (value, reason) in quantities(judged, conf_level, response_denominator).items():
     chapter.record(name, value, reason=reason)
 when = judged.visit_label
+say(stands_in(named_visit, response_visit))
 say(words.population(judged))
 
 # %%
 listed = tables.patient_table(judged, patients_drawn)
 chapter.table(
-    listed, "3.1", caption=f"Sums of diameters at baseline and at {when}, their change, and the category "
+    listed, "3.1", individual=True, caption=f"Sums of diameters at baseline and at {when}, their change, and the category "
     f"by each criterion, from {words.TARGETS_IN_WORDS[target_lesions]}. {words.listed(judged, listed)}; sums in mm.",
     notes=["\\* New lesions alone decide the progression. The two sums differ in what they measure (whole lesions "
            "anywhere, enhancing parts in the liver) and in which lesions they include."], **tables.patient_layout(listed))
@@ -99,7 +107,7 @@ chapter.table(
 
 # %%
 chapter.figure(
-    figures.draw_waterfall(judged, patients_drawn), "3.1",
+    figures.draw_waterfall(judged, patients_drawn), "3.1", individual=True,
     caption=f"Change in the sum of diameters from baseline to {when} (%), one bar a patient, n = "
     f"{judged.n_treated}; above {patients_drawn} patients, one sorted curve a treatment. Changes above +100% are cut.",
     alt=words.change(judged))
@@ -133,7 +141,7 @@ chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (co
 # %%
 differing = None if judged.lacking else discordances(judged)
 shown = tables.not_computed(judged.lacking) if differing is None else tables.discordance_table(differing, patients_drawn)
-chapter.table(shown, "3.3", caption="Patients whose categories differ between the criteria: "
+chapter.table(shown, "3.3", individual=True, caption="Patients whose categories differ between the criteria: "
               f"{words.differing(judged, differing)}",
               notes=["Outside the liver: RECIST 1.1 applied to extrahepatic lesions alone."], **tables.text_left(shown))
 
@@ -141,38 +149,43 @@ chapter.table(shown, "3.3", caption="Patients whose categories differ between th
 say(words.why_discordant(judged, differing))
 
 # %% [markdown]
-# ## Table 3 of the paper, with the denominators it should have
+# ## Categories by treatment, each with its denominator
 #
-# Each cell is a count over the patients who had the treatment first. The paper's own cell stands beside it.
+# Each cell is a count over the patients who had the treatment first.
+
+# %% [markdown] tags=["published"]
+# The paper's own cell, of its Table 3, stands beside it.
 
 # %%
 printed = printed_response(read_ledger())
-categories = tables.published_table(judged, printed if study.name == "reference" else None, response_denominator)
+categories = tables.published_table(judged, printed if study.invented else None, response_denominator)
 chapter.table(
     categories, "3.4", caption=f"Imaging response at {when} by criterion and first treatment: n/N (%), N = "
     f"{response_denominator} patients.",
-    notes=["Printed: count and percentage as in Table 3 of the paper."] if study.name == "reference" else [],
+    notes=["Printed: count and percentage as in Table 3 of the paper."] if study.invented else [],
     **tables.published_layout(categories))
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # A percentage and its count together reveal the denominator. The search takes each printed column, tries every
 # denominator up to `largest_denominator`, and keeps those that give all four printed percentages. It uses printed
 # figures only, so that it holds for the paper whatever the patients.
 
-# %%
+# %% tags=["published"]
 columns = column_denominators(printed, largest_denominator)
 chapter.table(tables.denominator_table(columns), "3.5", caption="Columns of the paper's Table 3: patients they hold, "
               "and the denominator behind their percentages.", group="Criterion", stub="Column")
 say(words.wrong_columns(columns, largest_denominator))
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # The printed counts bound how the two criteria must differ, too: where more patients of a treatment progress by RECIST
 # than by mRECIST, the surplus progresses by RECIST alone. The paper says how many progressions were extrahepatic.
 
-# %%
+# %% tags=["published"]
 ledger = read_ledger().set_index("quantity")
 extrahepatic_printed = int(parse_printed(ledger.printed["extrahepatic_progression.count"]).value)
 say(words.printed_bounds(progression_bounds(printed), extrahepatic_printed))
+
+# %%
 say(words.outside_liver(judged))
 
 # %% [markdown]
@@ -202,7 +215,7 @@ chapter.table(rated, "3.6", caption=f"Objective response and disease control wit
 # %% [markdown]
 # ## Beside other studies
 #
-# The paper sets its rate beside those of other studies. Their patients, criteria and time points differ, so the table
+# The studies are those that Krzyston et al. 2020 quote. Their patients, criteria and time points differ, so the table
 # compares widths of intervals more than rates. Counts are those of the abstracts.
 
 # %%
@@ -210,8 +223,8 @@ observed = {name: tuple(int(table[table.rate.eq("ORR") & table.group.eq("total")
             for name, table in rates.items()}
 studies = tables.other_studies(read_literature(), observed, conf_level)
 chapter.table(studies, "3.7", **tables.text_left(studies),
-              caption=f"Objective response in studies the paper compares itself with, {100 * conf_level:g}% intervals (%).",
-              notes=["Quoted: the percentage that the paper prints for the study, where it prints one."])
+              caption=f"Objective response beside that of other studies of liver-directed treatment, {100 * conf_level:g}% intervals (%).",
+              notes=["Quoted: the percentage that Krzyston et al. 2020 print for the study, where they print one."])
 
 # %% [markdown]
 # ## What a second reader would do
@@ -246,7 +259,7 @@ chapter.table(reread, "3.8", **tables.text_left(reread),
 #
 # Trials report the **best overall response**: the best category before progression, with stable disease only from a
 # minimum duration on, and with confirmation at a later visit where response is the endpoint of a study without
-# randomisation. The paper reads one visit, which is a landmark: it can confirm nothing.
+# randomisation. A category read at one visit is a landmark: it can confirm nothing.
 
 # %%
 best = best_by_rule(judged, minimum_stable_days)
@@ -267,7 +280,7 @@ chapter.table(rules, "3.9", **tables.text_left(rules), caption="Category at the 
 
 # %%
 if judged.follow_ups > 1 and best:
-    chapter.figure(figures.draw_spider(judged, patients_drawn), "3.5", alt=words.course(judged, best, rule),
+    chapter.figure(figures.draw_spider(judged, patients_drawn), "3.5", individual=True, alt=words.course(judged, best, rule),
                    caption=f"Change in the sum of diameters over time (%), n = {judged.n_treated}; above {patients_drawn} "
                    "patients, median and middle half of each treatment. Changes above +100% are cut.")
 else:
@@ -295,7 +308,7 @@ chapter.table(items, "3.10", caption=f"Reporting items on response and where thi
               notes=["STROBE: von Elm et al., Lancet 2007. Interventional radiology: Brown et al., J Vasc Interv Radiol "
                      "2009; Ahmed et al., Radiology 2014."])
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # ## Against the paper
 
 # %%
@@ -304,15 +317,18 @@ chapter.against_paper()
 # %% [markdown]
 # ## What this does and does not show
 #
-# - The categories follow from measurements by the standards' wording; that the counts match the paper is by
-#   construction of the invented patients, not evidence about real ones.
-# - The arithmetic about the printed table (its denominators, its bounds) uses the paper's figures alone and does not
-#   depend on these patients.
+# - The categories follow from measurements by the standards' wording.
 # - mRECIST outside hepatocellular carcinoma, one reader, one visit, no confirmation: each can move the rates by more
 #   than the treatments differ.
 # - RECIST 1.1 counts a lesion treated locally as measurable only if it has progressed since; lesions treated before this
 #   study cannot be told from the rows.
-#
+
+# %% [markdown] tags=["published"]
+# - That the counts match the paper is by construction of the invented patients, not evidence about real ones.
+# - The arithmetic about the printed table (its denominators, its bounds) uses the paper's figures alone and does not
+#   depend on these patients.
+
+# %% [markdown]
 # ## Try this
 #
 # Set `response_denominator = "evaluable"`, or leave a target out of one patient's follow-up in a copy of the cohort, and

@@ -18,10 +18,12 @@
 # them, and what can a cohort of this size say at all?
 #
 # **Uses** the cohort of chapter 1, MELD scores from laboratory values as in chapter 2, and response from lesion
-# measurements as in chapter 3. **Answers** Figures 1 to 4 and Table 2 of the paper, and then asks what the paper did not.
-#
-# The chapter has two halves. The first repeats the published analysis, with the conventions of the program it was made
-# with. The second is the analysis that the same patients deserve.
+# measurements as in chapter 3. The chapter has two halves. The first is the analysis as it is usually
+# published; the second is the analysis that the same patients deserve.
+
+# %% [markdown] tags=["published"]
+# **Answers** Figures 1 to 4 and Table 2 of the paper, with the conventions of the program they were made with, and then
+# asks what the paper did not.
 
 # %% tags=["parameters"]
 cohort = "reference"                 # a folder under data/, or a path to your own
@@ -37,6 +39,8 @@ detectable_power = 0.8               # power at which the smallest detectable ha
 n_resamples = 2000                   # random resamples of the bootstrap, permutation and cut-point search
 seed = 20200905                      # of the random resamples
 smallest_risk_set = 5                # a delayed-entry curve starts where so many patients are at risk
+publish = False                      # True: counts of few patients are suppressed, single patients left out
+smallest_count = 5                   # with publish: the smallest count that is shown
 
 # %%
 from lib import survival_records as records
@@ -50,6 +54,7 @@ from lib.narrative import Chapter, say
 from lib.published import read_ledger
 from lib.survival import CLOCKS, assumptions, batteries, clocks, compare, groups, paper, regression, wording
 from lib.survival.choices import Choices
+from lib.visits import with_month_3
 
 study = read_cohort(cohort)
 choices = Choices(conf_level, median_convention, modern_interval, cox_ties)
@@ -57,15 +62,18 @@ chapter = Chapter(
     "04_survival", study, cohort=cohort, conf_level=conf_level, early_treatment_months=early_treatment_months,
     landmark_months=landmark_months, median_convention=median_convention, modern_interval=modern_interval,
     cox_ties=cox_ties, liver_pfs_definition=liver_pfs_definition, crossovers=crossovers,
-    detectable_power=detectable_power, n_resamples=n_resamples, seed=seed, smallest_risk_set=smallest_risk_set)
+    detectable_power=detectable_power, n_resamples=n_resamples, seed=seed, smallest_risk_set=smallest_risk_set,
+    publish=publish, smallest_count=smallest_count)
 
 # %%
+study, renamed = with_month_3(study)
+say(renamed)
 patients, n_treated, alpha = study.patients, study.n_patients, choices.alpha
 time, died = patients.os_treatment_months.to_numpy(float), patients.died.to_numpy(bool)
 coverage, population = choices.coverage, f"N = {n_treated}, {text.counted(int(died.sum()), 'death')}"
 
 # %% [markdown]
-# ## The published analysis
+# ## The analysis as usually published
 #
 # ### Four clocks
 #
@@ -97,11 +105,14 @@ if curve := curves.get("liver_pfs"):
     chapter.figure(figures.draw_clock("liver_pfs", curve, choices), "4.4", **text.clock("liver_pfs", curve, choices))
 
 # %% [markdown]
-# The paper's program was SPSS. Its median is the first time at which survival is at or below one half; its interval
+# The median of SPSS, the default here, is the first time at which survival is at or below one half; its interval
 # is symmetric around it, and a lower limit below zero is printed as zero. The second interval of Table 4.1 is the one
 # that most statisticians would print today: it holds the times at which the band contains one half, and can neither be
-# negative nor symmetric by force. The paper's main points call its medians "mean"; the mean of a Kaplan-Meier curve
-# is the area under it up to the longest time, and another number.
+# negative nor symmetric by force. The mean of a Kaplan-Meier curve is the area under it up to the longest time, and
+# another number than the median.
+
+# %% [markdown] tags=["published"]
+# The paper's program was SPSS. Its main points call its medians "mean".
 
 # %%
 chapter.table(
@@ -109,7 +120,7 @@ chapter.table(
     caption=f"Survival by clock, N = {n_treated}: median with its {choices.program} {coverage} interval and the "
             f"{modern_interval} interval of the same median, mean restricted to the longest time, share at twelve months.")
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # The first figure of the paper has an axis in months and one in proportions. Both are figures of the paper too, and
 # both can be held against the rows: a curve has to fit on its axis, and the axis should not be much longer than the
 # curve.
@@ -121,7 +132,7 @@ say(text.clock_medians(curves, choices))
 # %% [markdown]
 # ### How long were they followed?
 #
-# The paper's follow-up is the median of all observed times, which counts a death as the end of follow-up: deadly
+# The naive follow-up is the median of all observed times, which counts a death as the end of follow-up: deadly
 # disease looks poorly followed. The reverse Kaplan-Meier estimate takes censoring as the event, and asks how long a
 # patient *would* have been observed had nobody died.
 
@@ -131,10 +142,10 @@ say(text.watched(time, died, choices))
 # %% [markdown]
 # ### Four ways to divide the patients
 #
-# The paper's Table 2 divides the patients four times and compares the halves. Two of the divisions are known at first
-# treatment: disease outside the liver, and the time from liver metastasis to treatment. The other two, the change of
-# the MELD score and the response on imaging, become known only at the visit three months later; what is wrong with
-# comparing them from treatment is taken up below. Here they stand as the paper has them.
+# The patients are divided four times, as Krzyston et al. 2020 did, and the halves are compared. Two of the divisions
+# are known at first treatment: disease outside the liver, and the time from liver metastasis to treatment. The other
+# two, the change of the MELD score and the response on imaging, become known only at the visit three months later; what
+# is wrong with comparing them from treatment is taken up below. Here they stand as they are usually printed.
 
 # %%
 divided = groups.groupings(study, early_treatment_months)
@@ -163,9 +174,12 @@ if grouped:
 # %% [markdown]
 # #### What the four comparisons allow one to say
 #
-# The paper calls the medians "considerable" in difference and the tests not significant, and its discussion builds on
-# the medians. A median is one point of a curve; with few patients it can jump by a year when one of them dies a week
+# A median is one point of a curve; with few patients it can jump by a year when one of them dies a week
 # earlier. The sentence below is computed from the medians and the tests, and changes with them.
+
+# %% [markdown] tags=["published"]
+# The paper calls the medians "considerable" in difference and the tests not significant, and its discussion builds on
+# the medians.
 
 # %%
 for name, (grouping, by_level) in grouped.items():
@@ -175,10 +189,9 @@ for name, (grouping, by_level) in grouped.items():
 # %% [markdown]
 # ### Does anything foretell survival?
 #
-# The paper reports univariate Cox regressions of clinical variables and of laboratory values at baseline and at three
-# months, says that none was significant, and prints none. Here are all of them. A hazard ratio above one means a
-# higher risk of death. A covariate of several levels gets one global test, because its single levels hold too few
-# patients for a ratio each.
+# Univariate Cox regression of clinical variables, and of laboratory values at baseline and at three months. A hazard
+# ratio above one means a higher risk of death. A covariate of several levels gets one global test, because its single
+# levels hold too few patients for a ratio each.
 #
 # Many tests find something by chance. *Holm* keeps the probability of any false alarm in the table at the level of one
 # test; *FDR* (Benjamini and Hochberg) keeps the expected share of false alarms among the findings there.
@@ -192,7 +205,7 @@ chapter.table(
     tables.screen_table(screen), "4.3", left=["Contrast", "Hazard ratio"],
     caption=f"Univariate Cox regression of overall survival from first treatment, {population}; Wald {coverage} interval "
             f"and P ({cox_ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
-    notes=["Groups known only at three months are shown as the paper analysed them, from first treatment."])
+    notes=["Groups known only at three months are counted from first treatment here, as they are usually printed."])
 records.record_screen(chapter, screen)
 
 # %%
@@ -218,8 +231,7 @@ say(text.screening_sentence([screen, *at_visits], alpha))
 # %% [markdown]
 # ## The analysis that the data deserve
 #
-# From here on the numbers are those of these patients and not in the paper. The methods are the point: each answers a
-# question that the published analysis leaves open.
+# From here on the methods are the point: each answers a question that the usual analysis leaves open.
 #
 # ### Whose median is it?
 #
@@ -309,7 +321,7 @@ chapter.table(
 # %%
 alone, p_alone = batteries.leave_each_out(curves, grouped, comparisons, tests, choices)
 if alone:
-    chapter.figure(figures.draw_left_out(alone, p_alone, alpha), "4.7", **text.left_out(alone, p_alone, n_treated, alpha))
+    chapter.figure(figures.draw_left_out(alone, p_alone, alpha), "4.7", individual=True, **text.left_out(alone, p_alone, n_treated, alpha))
 say(text.left_out_sentence(alone, p_alone, alpha))
 
 # %% [markdown]
@@ -325,7 +337,7 @@ say(text.left_out_sentence(alone, p_alone, alpha))
 after_visit = {name: grouping for name, (grouping, _) in grouped.items() if grouping.known_months is not None}
 if "mrecist_response" in after_visit:
     timeline = batteries.immortal_timeline(patients, after_visit["mrecist_response"])
-    chapter.figure(figures.draw_immortal_time(timeline, landmark_months), "4.8", **text.timeline(timeline))
+    chapter.figure(figures.draw_immortal_time(timeline, landmark_months), "4.8", individual=True, **text.timeline(timeline))
 
 # %%
 answers = {name: clocks.naive_landmark_time_dependent(patients, grouping, landmark_months, ties=cox_ties, conf_level=conf_level)
@@ -379,9 +391,8 @@ if entered:
 # %% [markdown]
 # ### Progression and death compete
 #
-# The paper does not say what its liver PFS counts. Three readings are common, and a parameter chooses among them.
-# The paper's median fits the first, under which these patients were searched; Table 4.11 shows what the others would
-# have printed.
+# Liver PFS has no agreed event. Three readings are common, and a parameter chooses among them; Table 4.11 shows what
+# each gives.
 #
 # Where death censors, the Kaplan-Meier curve pretends that the dead could still progress. The **cumulative incidence**
 # asks instead which share of the patients had progressed, and which had died before, by each time; the two and the
@@ -402,12 +413,15 @@ if "liver_pfs" in curves:
     say(text.overstated(liver.curve, liver.incidence, liver.gray(grouped)))
 
 # %% [markdown]
-# ### The cut at four months
+# ### Where to cut the gap
 #
-# The paper divides its patients at a gap of four months between liver metastasis and treatment, and does not say why
-# there. A cut chosen because it divides well must pay for the choice. The next figure tries every cut from one to
+# A cut chosen because it divides well must pay for the choice. The next figure tries every cut from one to
 # twelve months. The corrected P is the share of random reassignments of the gap whose *best* cut divides the
 # patients as well as the best cut here.
+
+# %% [markdown] tags=["published"]
+# The paper divides its patients at a gap of four months between liver metastasis and treatment, and does not say why
+# there.
 
 # %%
 if "treatment_gap" in grouped:
@@ -431,10 +445,9 @@ if "treatment_gap" in grouped:
 # %% [markdown]
 # ### By first treatment
 #
-# The three treatments were not dealt by chance: ablation went to few and small lesions, radioembolisation to those who
-# preferred it, everyone else had DEB-TACE. The curves below describe three groups of patients; they cannot compare
-# three treatments. Patients who later had a second kind of treatment stay with the first, or are censored on the day of the
-# switch, as the parameter says.
+# Treatments are not dealt by chance: they follow the burden of disease and the wishes of patients. The curves below
+# describe groups of patients; they cannot compare treatments. Patients who later had a second kind of treatment stay
+# with the first, or are censored on the day of the switch, as the parameter says.
 
 # %%
 arms, switch, arms_test = batteries.by_first_treatment(study, crossovers, conf_level)
@@ -480,10 +493,11 @@ say(text.models_sentence(checked, int(died.sum()), alpha))
 # %% [markdown]
 # ### Against the literature
 #
-# The paper sets its medians beside those of other studies. Two medians can be compared only if their clocks start at the
-# same moment: a patient randomised to a drug is met at another point of the disease than one sent to a radiologist.
-# The two figures group the studies by what their clock starts at, and leave out nothing that the paper quotes. In the second,
-# the studies also count different events: liver progression here, any progression, local progression or recurrence there.
+# The medians stand beside those of the studies that Krzyston et al. 2020 quote. Two medians can be compared only if
+# their clocks start at the same moment: a patient randomised to a drug is met at another point of the disease than one
+# sent to a radiologist. The two figures group the studies by what their clock starts at, and leave out none that is
+# quoted. In the second, the studies also count different events: liver progression here, any progression, local
+# progression or recurrence there.
 
 # %%
 quoted = paper.quoted_medians(read_literature())
@@ -503,14 +517,14 @@ if "liver_pfs" in curves:
 # %%
 say(text.literature_sentence(own, overall))
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # #### The paper's claims about survival
 #
 # Each claim is held against the numbers. "Favorable" has to mean higher, "lower" lower, and "similar" at least within the
 # range of the others. *Improve*, *effective* and *benefit* say that patients did better than they would have done
 # otherwise. One arm has no otherwise: whatever the numbers, such a claim is **not testable** here.
 
-# %%
+# %% tags=["published"]
 if chapter.is_published_analysis:
     claims = read_claims()
     chapter.table(
@@ -519,7 +533,7 @@ if chapter.is_published_analysis:
         caption=f"What the paper claims about survival, each claim evaluated on the figures of this chapter (N = {n_treated}) and "
                 "of the quoted studies.")
 
-# %% [markdown]
+# %% [markdown] tags=["published"]
 # ## Against the paper
 
 # %%
@@ -528,19 +542,21 @@ chapter.against_paper()
 # %% [markdown]
 # ## What this does and does not show
 #
-# The published medians, intervals and P values can all come from one set of patients, by the conventions of one
-# program. That is what the invented patients were searched for; it is no evidence about the hospital's own.
-#
-# A cohort this small can find only very large effects, and the comparisons that look largest are those that hindsight
+# A small cohort can find only very large effects, and the comparisons that look largest are those that hindsight
 # distorts most: groups known only after treatment, a cut of unknown origin, treatments chosen by burden of disease. What is
 # left of each after its remedy stands above, computed. Whether liver-directed treatment prolongs life is a question for a
 # study with a control arm.
+
+# %% [markdown] tags=["published"]
+# The published medians, intervals and P values can all come from one set of patients, by the conventions of one
+# program. That is what the invented patients were searched for; it is no evidence about the hospital's own.
 #
 # Figures that the paper does not print (hazard ratios, landmark results, competing risks, model checks) are those of
 # these invented patients. Other patients agree with the paper as well and differ there: quote none of them.
-#
+
+# %% [markdown]
 # ## Try this
 #
-# Set `early_treatment_months = 6.0` in the parameters cell and run the chapter again: the groups, Table 4.2 and the sentence
-# below it change, while the corrected P of the cut-point search does not. Then try `median_convention = "r"`, and see which
-# medians a change of program moves.
+# Set `early_treatment_months = 6.0` in the parameters cell and run the chapter again: the groups, Table 4.2 and the
+# sentence below it change, while the corrected P of the cut-point search does not. Then try `median_convention = "r"`,
+# and see which medians a change of program moves.

@@ -330,7 +330,7 @@ def test_other_studies_show_counts_with_exact_intervals():
     """Chapiro 12 of 25: Clopper-Pearson 27.8 to 68.7 by R 4.2 binom.test(12, 25)."""
     table = tables.other_studies(read_literature(), {"mRECIST": (10, 24)}, 0.95).set_index("Study")
     assert table.loc["Chapiro 2015", ["n/N (%)", "Clopper-Pearson"]].tolist() == ["12/25 (48.0%)", "27.8 to 68.7"]
-    assert table.loc["Pierce 2016", "The paper quotes (%)"] == "38.9"
+    assert table.loc["Pierce 2016", "Quoted (%)"] == "38.9"
 
 
 def test_literature_refuses_missing_columns_and_words_for_numbers(tmp_path):

@@ -11,6 +11,7 @@ from matplotlib.patheffects import withStroke
 
 from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
 from lib.survival.competing import PROGRESSION
+from lib.privacy import COUNT_GID
 from lib.survival.estimate import at_risk_table, median_survival
 from lib.survival.groups import SHORT_TITLES
 
@@ -111,7 +112,7 @@ def write_at_risk(ax, curves: dict, ticks, table_rows=("at_risk", "events", "cen
         ax.text(-0.03, height, title, transform=ax.transAxes, ha="right", va="center", fontsize=8, color=_text_colour(colour),
                 fontweight="bold" if heading else "normal")
         for tick, count in zip(ticks, counts if counts is not None else []):
-            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8)
+            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
     return ax
 
 
@@ -170,7 +171,7 @@ def _write_numbers_at_risk(ax, curves, ticks):
         height = 1 - (i + 0.5) / len(curves)
         ax.plot([-0.14, -0.05], [height, height], transform=ax.transAxes, color=colours[label], linestyle=style, clip_on=False)
         for tick, count in zip(ticks, at_risk_table(curve, ticks).at_risk):
-            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8)
+            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
 
 
 def draw_immortal_time(patients: pd.DataFrame, landmark_months: float):
