@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -142,4 +143,5 @@ def _line(row, notes: bool) -> str:
     link = f'<a href="{row.cell}">Chapter {int(row.cell[:2])}, cell {number}</a>' if row.cell else "–"
     cells = [row.printed, row.recomputed, row.place, *([row.note] if notes else [])]
     texts = "".join(f"<td>{html.escape(text)}</td>" for text in cells)
-    return f'<tr><th scope="row">{html.escape(row.quantity)} ({html.escape(row.unit)}){unexpected}</th>{texts}<td>{link}</td></tr>'
+    name = re.sub(r"([._])", r"\1<wbr>", html.escape(row.quantity))  # where a long name may break
+    return f'<tr><th scope="row">{name} ({html.escape(row.unit)}){unexpected}</th>{texts}<td>{link}</td></tr>'

@@ -12,6 +12,9 @@ import pandas as pd
 # punctuation
 _FORMULA = re.compile(r"^(?:[=@\t\uff1d\uff20\uff0b\uff0d]|[+\-](?!(?:[\d\s.,;:%()\[\]\u2013-]|\bto\b)*$))")
 
+# figures stay on one line; words in a column of figures, from 25 characters on, may break
+_LONG_CELL = re.compile(r'(<td class="[^"]*gt_right)("[^>]*>[^<]{25,})')
+
 
 def render(frame: pd.DataFrame, *, stub: str | None = None, group: str | None = None,
            spanners: dict[str, list[str]] | None = None, labels: dict[str, str] | None = None,
@@ -67,7 +70,8 @@ _STYLE = """<style>
 {id} th, {id} td {{padding: 3px 8px; border: none; background: transparent; color: inherit; vertical-align: top;}}
 {id} thead tr:last-child {{border-bottom: 1px solid currentColor;}}
 {id} .gt_column_spanner {{border-bottom: 1px solid currentColor;}}
-{id} .gt_left {{text-align: left;}} {id} .gt_right {{text-align: right; white-space: nowrap;}} {id} .gt_center {{text-align: center;}}
+{id} .gt_left {{text-align: left;}} {id} .gt_right {{text-align: right;}} {id} .gt_center {{text-align: center;}}
+{id} td.gt_right:not(.wraps) {{white-space: nowrap;}}
 {id} .gt_stub {{font-weight: normal; padding-left: 16px;}}
 {id} .gt_group_heading {{font-weight: bold; text-align: left; padding-top: 6px;}}
 {id} tfoot {{border-top: 1px solid currentColor;}} {id} .gt_sourcenote {{font-size: 0.92em; text-align: left;}}
@@ -94,7 +98,8 @@ def to_html(table, name: str = "Table") -> str:
     html = re.sub(r"<style>.*?</style>", _STYLE.format(id=f"#{table_id}"), html, flags=re.S)
     html = re.sub(r'<div id="[^"]+"[^>]*>', f'<div id="{table_id}" role="region" aria-label="{name}" tabindex="0">', html, count=1)
     html = re.sub(r' headers="[^"]*"| data-quarto-[a-z-]+="[^"]*"| (?:row|col)span="1"', "", html)
-    return re.sub(r'(<t[hd][^>]*?) id="[^"]*"', r"\1", html)
+    html = re.sub(r'(<t[hd][^>]*?) id="[^"]*"', r"\1", html)
+    return _LONG_CELL.sub(r"\1 wraps\2", html)
 
 
 def write_csv(frame: pd.DataFrame, path: Path) -> None:
