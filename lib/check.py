@@ -1,10 +1,8 @@
 """For a user who doubts an install: environment, data, ledger, notebook pairs and methods, checked in seconds.
 
 `python -m lib.check` prints one line a check and ends with 1 when one of them fails.
-`python -m lib.check --seal` writes the checksums anew after a wanted change of the data.
 """
 
-import argparse
 import hashlib
 import math
 import re
@@ -16,7 +14,6 @@ import pandas as pd
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
-SEAL = "checksums.sha256"
 
 #: Largest relative distance from R's value; R's own output is stored with 15 digits.
 CLOSE = 1e-6
@@ -26,14 +23,12 @@ class CheckError(ValueError):
     """A check failed; the message is one sentence that says where and what to do."""
 
 
-def main(arguments=None, root=ROOT):
+def main(root=ROOT):
     """Run every check, print a line for each, and return the exit code.
 
     Parameters
     ----------
-    arguments : list of str or None
-        As on the command line.
-    root : path-like
+    root : pathlib.Path
         The study's folder.
 
     Returns
@@ -41,11 +36,6 @@ def main(arguments=None, root=ROOT):
     int
         0 when every check holds, 1 otherwise.
     """
-    parser = argparse.ArgumentParser(prog="python -m lib.check", description=__doc__.splitlines()[0])
-    parser.add_argument("--seal", action="store_true", help="write data/checksums.sha256 anew, after a wanted change of the data")
-    root = Path(root)
-    if parser.parse_args(arguments).seal:
-        (root / "data" / SEAL).write_text(seal(root / "data"), encoding="utf-8", newline="\n")
     outcomes = [_outcome(name, check, root) for name, check in CHECKS.items()]
     return 0 if all(outcomes) else 1
 
@@ -81,37 +71,16 @@ def _installed(name):
 
 
 def data(root):
-    """Every file under data/ has the content it was sealed with; readers' own folders are not looked at."""
-    kept = (root / "data" / SEAL).read_text("utf-8")
-    now = seal(root / "data")
-    if now != kept:
-        def files(text):
-            return {path: digest for digest, path in (line.split("  ", 1) for line in text.splitlines())}
+    """Every file under data/ is the one that the codebook describes, by its checksum; readers' own cohorts are not looked at."""
+    from lib.codebook import data_files
 
-        before, after = files(kept), files(now)
-        changed = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
-        raise CheckError(f"{_some(changed)} under data/ changed, came or went since {SEAL} was written; restore with git checkout, "
-                         "or seal a wanted change with python -m lib.check --seal.")
-    return f"{len(now.splitlines())} files as sealed"
-
-
-def seal(folder):
-    """Checksums of a data folder's files in the form `sha256sum --check` reads.
-
-    Parameters
-    ----------
-    folder : path-like
-        Its CSV, parquet and template files are listed, those in folders named ``own`` or hidden ones are not.
-
-    Returns
-    -------
-    str
-        One line ``digest  path`` a file, in the order of the paths.
-    """
-    folder = Path(folder)
-    paths = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file() and path.name != SEAL)
-    return "".join(f"{hashlib.sha256((folder / path).read_bytes()).hexdigest()}  {path.as_posix()}\n" for path in paths
-                   if path.parts[0] != "own" and not any(part.startswith(".") for part in path.parts))
+    described = dict(re.findall(r"<!-- file: (\S+) -->\n.*?sha256 `(\w+)`", (root / "data" / "README.md").read_text("utf-8")))
+    present = {name: hashlib.sha256((root / "data" / name).read_bytes()).hexdigest() for name in data_files(root / "data")}
+    changed = sorted(name for name in described.keys() | present.keys() if described.get(name) != present.get(name))
+    if changed:
+        raise CheckError(f"{_some(changed)} under data/ changed, came or went since data/README.md was written; restore with "
+                         "git checkout, or describe a wanted change with python -m lib.codebook.")
+    return f"{len(present)} files as the codebook describes them"
 
 
 def ledger(root):

@@ -17,7 +17,7 @@ from lib.published import read_ledger
 DATA = Path(__file__).resolve().parent.parent / "data"
 README = (DATA / "README.md").read_text(encoding="utf-8")
 SECTIONS = dict(re.findall(r"<!-- file: (\S+) -->\n(.*?)<!-- end -->", README, flags=re.S))
-TABLES = sorted(name for name in SECTIONS if name.endswith(".csv"))
+TABLES = sorted(name for name in SECTIONS if name.endswith(".csv") and not name.startswith("templates/"))
 
 
 def lines_of(name):
