@@ -50,6 +50,8 @@ def suggest_tables(sheets: list[Sheet]) -> dict[str, list[dict]]:
         columns = matching_columns(sheet, table) | special.get("columns", {}) | {"patient": "USUBJID"}
         if len(columns) > 2:
             tables[table] = [_part(sheet, columns, special.get("where"))]
+            if "baseline" in special:
+                tables[table].insert(0, _part(sheet, columns | {"visit": {"value": "baseline"}}, special["baseline"]))
     return tables
 
 
@@ -111,9 +113,13 @@ def _labs(sheet: Sheet) -> dict:
     where = {"PARAMCD": list(codes)}
     if _first(sheet, "DTYPE"):
         where["DTYPE"] = ""  # rows made from others, such as the last or the worst value
+    special = {"columns": {name: column for name, column in columns.items() if column} | _day(sheet, "visit_day", "ADY"), "where": where}
+    if _first(sheet, "ABLFL"):
+        special["baseline"] = where | {"ABLFL": "Y"}
+        special["where"] = where | {"ABLFL": ""}
     if _first(sheet, "ANL01FL"):
-        where["ANL01FL"] = "Y"
-    return {"columns": {name: column for name, column in columns.items() if column} | _day(sheet, "visit_day", "ADY"), "where": where}
+        special["where"] = special["where"] | {"ANL01FL": "Y"}  # one record a visit; baseline has its own flag
+    return special
 
 
 def _lab_unit(sheet: Sheet, codes: dict):

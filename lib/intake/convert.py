@@ -223,6 +223,9 @@ class _Conversion:
         if spec.since:
             start_cell = sheet.cells.at[row, spec.since]
             if is_blank(start_cell, self.plan.missing):
+                if column.need == "filled":
+                    self.done.problems.append(Problem(UNREADABLE, sheet.file, row, spec.since, "blank", f"a date, from which {column.name} counts",
+                                                      "fill the cell or leave the row out"))
                 return None
             start = self._date(start_cell, sheet.name, row, spec.since)
             if start is None:

@@ -38,7 +38,7 @@ NAMED = {
                       "portable telefono movil cellulare telefoon telefone celular phonenumber",
     "an e-mail address": "email mail emailaddress correo courriel",
     "free text": "notes note comment comments remark remarks freetext narrative bemerkung bemerkungen kommentar anmerkung "
-                 "freitext commentaire commentaires remarque observaciones comentario comentarios osservazioni opmerking "
+                 "freitext commentaire commentaires remarque remarques observacion observaciones comentario comentarios osservazioni opmerking "
                  "opmerkingen observacoes",
 }
 # two words side by side, of which neither alone would tell

@@ -94,15 +94,16 @@ def _built(name: str, done: Converted) -> tuple[Cohort | None, list[Problem]]:
     if "patients" not in tables:
         return None, []
     try:
-        return build_cohort(name, **tables), []
+        cohort = build_cohort(name, **tables)
     except CohortError as refused:
         return None, [_of_source(problem, done) for problem in refused.problems]
+    if "age_years" in cohort.patients:  # capped after the contract has refused an age of 611
+        cohort = replace(cohort, patients=cohort.patients.assign(age_years=cap_ages(cohort.patients["age_years"])))
+    return cohort, []
 
 
 def _finished(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = frame.copy()
-    if "age_years" in frame:
-        frame["age_years"] = cap_ages(pd.to_numeric(frame["age_years"]))
+    """Text that a spreadsheet would compute, made harmless."""
     return frame.map(lambda cell: f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_SIGNS) else cell)
 
 
