@@ -54,8 +54,8 @@ class Variable:
 
 def slug(label: object) -> str:
     """A label as a part of a quantity's name: "DEB-TACE" -> "deb_tace", "<60" -> "under_60"."""
-    words = str(label).lower().replace("<", "under ").replace(">", "over ")
-    return re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+    words = str(label).lower().replace("<", "under ").replace(">", "over ").replace("+", " plus")
+    return re.sub(r"[\W_]+", "_", words).strip("_")
 
 
 def groups_present(labels: pd.Series, order: Sequence[str] = TREATMENTS) -> list[str]:

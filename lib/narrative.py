@@ -341,8 +341,9 @@ def banner(study, changed: dict) -> str:
            "**Contains patient data.** Keep these pages where the data may be kept.")
     lines = [f"> {who}"]
     if changed:
-        choices = join(f"`{name}` is {value!r} (paper: {paper!r})" for name, (value, paper) in changed.items())
-        lines.append(f">\n> **Not the published analysis.** {choices}.")
+        usual, heading = ("paper", "Not the published analysis") if invented else ("usual", "Choices other than the usual ones")
+        choices = join(f"`{name}` is {value!r} ({usual}: {paper!r})" for name, (value, paper) in changed.items())
+        lines.append(f">\n> **{heading}.** {choices}.")
     return "\n".join(lines)
 
 

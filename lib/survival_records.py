@@ -10,7 +10,7 @@ from lib.survival.paper import axis_checks
 
 def slug(text: str) -> str:
     """A reader's name as part of a quantity name."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return re.sub(r"[\W_]+", "_", text.lower()).strip("_")
 
 
 def record_clocks(chapter, curves: dict, choices, ledger) -> None:

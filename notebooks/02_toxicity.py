@@ -36,6 +36,7 @@ smallest_count = 5              # with publish: the smallest count that is shown
 # %%
 from matplotlib.figure import Figure
 
+from lib import needs
 from lib import toxicity_tables as tables
 from lib import toxicity_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
@@ -274,6 +275,7 @@ chapter.figure(draw.plot_scores(pairs, toxicity_visit, patients_drawn), "2.4", i
                alt=f"Liver scores before and after. {text.rose_and_fell(change)}")
 
 # %%
+say(needs.not_computed(study, "MELD"))
 say(text.score_sentence(change, conf_level))
 
 # %% [markdown]
