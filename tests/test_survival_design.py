@@ -432,3 +432,11 @@ def test_figures_draw_at_the_limits(curves):
 @pytest.mark.parametrize("longest, ticks", [(44.9, [0, 6, 12, 18, 24, 30, 36, 42, 48]), (3.0, [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5]), (240, [0, 36, 72, 108, 144, 180, 216, 252])])
 def test_ticks_are_steps_that_clinicians_read(longest, ticks):
     assert figures.month_ticks(longest).tolist() == ticks
+
+
+def test_close_medians_are_written_on_either_side_of_their_lines():
+    from lib.figures.survival import _crowded
+
+    assert _crowded({"a": 9.3, "b": 9.4, "c": 24.0}, 3) == {"a"}
+    assert _crowded({"a": 9.4, "b": 9.4}, 3) == {"a"}
+    assert _crowded({"a": np.inf, "b": np.inf, "c": None, "d": 5.0}, 3) == set()

@@ -17,6 +17,7 @@ from lib.survival.groups import SHORT_TITLES
 
 ROW_IN = 0.185
 LABEL_CHARACTERS = 38
+LABEL_WIDTH = 0.1  # of a median's value, as a share of the axis of a panel
 TICK_STEPS = (0.5, 1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
 AT_RISK_COLUMNS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
 
@@ -88,7 +89,10 @@ def draw_curves(ax, curves: dict, *, interval: str = "log-log", median_conventio
             ax.fill_between(times, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
         censored = curve.times[curve.censored > 0]
         ax.plot(censored, curve.at(censored), "|", color=colour, markersize=7, markeredgewidth=1.2)
-        _drop_median(ax, median_survival(curve, median_convention).value, colour)
+    medians = {label: median_survival(curve, median_convention).value for label, curve in curves.items()}
+    crowded = _crowded(medians, LABEL_WIDTH * max(curve.longest for curve in curves.values()))
+    for label, median in medians.items():
+        _drop_median(ax, median, colours[label], left=label in crowded)
     ax.set_ylim(0, 1.02)
     ax.set_yticks(np.arange(0, 1.01, 0.25))
     if label_curves and len(curves) > 1:
@@ -492,11 +496,19 @@ def _settled(figure):
     return figure
 
 
-def _drop_median(ax, median, colour):
+def _crowded(medians, room):
+    """Curves whose median another one follows so closely that their values would overlap."""
+    drawn = sorted((median, label) for label, median in medians.items() if median is not None and np.isfinite(median))
+    return {label for (median, label), (following, _) in zip(drawn, drawn[1:]) if following - median < room}
+
+
+def _drop_median(ax, median, colour, left=False):
+    """The median down to the axis, with its value right of the line, or left of it where another value follows close."""
     if median is None or not np.isfinite(median):
         return
     ax.plot([0, median, median], [0.5, 0.5, 0], color=colour, linewidth=0.8, linestyle=LINE_STYLES[2])
-    ax.annotate(f"{median:.1f}", (median, 0), xytext=(2, 2), textcoords="offset points", fontsize=8, color=_text_colour(colour))
+    ax.annotate(f"{median:.1f}", (median, 0), xytext=(-2 if left else 2, 2), textcoords="offset points", fontsize=8,
+                ha="right" if left else "left", color=_text_colour(colour))
 
 
 def _label_directly(ax, curves, colours):
