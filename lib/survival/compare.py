@@ -338,9 +338,9 @@ def search_cut(values, months, event, cuts, *, n_resamples=2000, seed=0):
     table = pd.DataFrame({"cut": cuts, "n_early": n_early, "n_late": len(values) - n_early,
                           "p_value": logrank_p_values(months, event, early)})
     usable = early[(n_early > 0) & (n_early < len(values))].astype(float)
-    if not len(usable) or not event.any():
-        return table, None
     scores = logrank_scores(months, event)
+    if not len(usable) or np.abs(scores).max() < 1e-9:  # nobody died, or nobody was ever at risk beside another
+        return table, None
     sizes = usable.sum(axis=1)
     n = len(values)
     deviation = np.sqrt(sizes * (n - sizes) / (n * (n - 1)) * (scores**2).sum())

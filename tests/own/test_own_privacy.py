@@ -1,0 +1,127 @@
+"""Suppression before publication, and the hook that keeps patients out of version control."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lib.cohort import CohortError
+from lib.commit_guard import holds_patients
+from lib.privacy import Publication, masked, suppressed, suppressed_quantities
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("text, shown", [
+    ("Of 24 patients 19 died.", "Of 24 patients 19 died."),
+    ("3/24 (12.5%) had it", "<5/24 had it"),
+    ("10/24 (41.7%) had it", "10/24 (41.7%) had it"),
+    ("22/24 (91.7%) had it", "<5/24 had it"),  # two did not
+    ("0/24 (0.0%) had it", "0/24 (0.0%) had it"),
+    ("24/24 (100.0%)", "24/24 (100.0%)"),
+    ("2/3 (66.7%)", "<5/3"),
+    ("2 patients died", "<5 patients died"),
+    ("grade 3 at 2.5 months", "grade 3 at 2.5 months"),
+    ("1,003/1,200 (83.6%)", "1,003/1,200 (83.6%)"),
+    ("3 of 24", "<5 of 24"),
+])
+def test_sentences_keep_large_counts_only(text, shown):
+    assert masked(text, 5) == shown
+
+
+def test_a_suppressed_cell_cannot_be_got_back_by_subtraction():
+    """By hand: 3 is small; its row's 7 and, in its column, 9 go too; then the cell where these two meet."""
+    table = pd.DataFrame({"Level": ["yes", "no", "total"], "A": ["3", "9", "12"], "B": ["7", "30", "37"], "All": ["10", "39", "49"]})
+    shown = suppressed(table, 5)
+    assert shown.at[0, "A"] == "<5"
+    for frame in (shown[["A", "B", "All"]], shown[["A", "B", "All"]].T):
+        hidden = frame.map(lambda cell: not str(cell).isdigit()).sum(axis=1)
+        assert not (hidden == 1).any()
+    assert "49" in set(shown["All"])
+
+
+def test_complements_and_small_denominators_are_suppressed():
+    table = pd.DataFrame({"Level": ["a", "b"], "All, n/N (%)": ["22/24 (91.7%)", "12/24 (50.0%)"], "One, n/N (%)": ["3/4 (75.0%)", "0/4 (0.0%)"]})
+    shown = suppressed(table, 5)
+    assert shown.iloc[0, 1] == "<5" and shown.iloc[0, 2] == "<5" and "3/4" not in shown.to_csv() and "0/4" not in shown.to_csv()
+
+
+def test_a_table_without_small_counts_stays_as_it_is():
+    table = pd.DataFrame({"Level": ["a", "b"], "n": [10, 12], "Median, months": ["3.5", "4"]})
+    assert suppressed(table, 5).astype(str).equals(table.astype(str))
+
+
+def test_results_for_programs_are_suppressed_with_their_percentages():
+    shown = suppressed_quantities({"sex.male.count": {"value": 3}, "sex.male.percent": {"value": 12.5}, "sex.female.count": {"value": 21},
+                                   "a.max": {"value": 2.0, "observed": "2/24 patients"}}, 5)
+    assert shown["sex.male.count"]["value"] is None and shown["sex.male.percent"]["value"] is None
+    assert shown["sex.female.count"]["value"] == 21 and shown["a.max"]["observed"] == "<5/24 patients"
+
+
+def test_no_label_of_a_patient_is_published():
+    publication = Publication(5, ("P01", "P1", "Ä-7"))
+    assert publication.sentence("P01 and Ä-7 progressed; P1 did not; P10 is nobody.") == "a patient and a patient progressed; a patient did not; P10 is nobody."
+    with pytest.raises(CohortError, match="labels such as P17"):
+        Publication(5, ("17",))
+
+
+def test_numbers_at_risk_are_masked_and_the_axis_is_not():
+    from matplotlib.figure import Figure
+
+    from lib.privacy import COUNT_GID
+
+    fig = Figure()
+    ax = fig.subplots()
+    ax.set_xticks([0, 1, 2], ["0", "1", "2"])
+    few, many = ax.text(0, 0, "3", gid=COUNT_GID), ax.text(0, 0, "12", gid=COUNT_GID)
+    Publication(5).figure(fig)
+    assert few.get_text() == "<5" and many.get_text() == "12"
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2"]
+
+
+# -- the hook ----------------------------------------------------------------------------------------------
+
+PATIENTS = "patient,first_treatment,os_treatment_months,died\nA1,TACE,3,true\n"
+
+
+@pytest.mark.parametrize("path, text, refused", [
+    ("patients.csv", PATIENTS, True), ("data/reference/patients.csv", PATIENTS, False), ("build/x/labs.csv", "patient,visit,analyte\n", True),
+    ("notes/export.tsv", "record_id\tredcap_event_name\tvisit\n", True), ("data/hospital.xlsx", "", True), ("data/own.sav", "", True),
+    ("data/published.csv", "quantity,printed,unit\n", False), ("lib/cohort.py", "patient, died", False), ("excel.csv", "\ufeffpatient;died;visit\n", True)])
+def test_the_guard_knows_patients(path, text, refused):
+    assert holds_patients(path, lambda: text.encode()) is refused
+
+
+def test_no_file_under_version_control_holds_other_patients():
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("not a git repository")
+    files = [path for path in listed.stdout.split("\0") if path and (ROOT / path).is_file()]
+    assert [path for path in files if holds_patients(path, lambda path=path: (ROOT / path).read_bytes())] == []
+
+
+def test_the_hook_stops_a_commit_of_patients(tmp_path):
+    def git(*words):
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+        return subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b", *words], cwd=tmp_path, capture_output=True, text=True, env=environment)
+
+    git("init", "-q")
+    shutil.copytree(ROOT / ".githooks", tmp_path / ".githooks")
+    (tmp_path / "lib").mkdir()
+    shutil.copy(ROOT / "lib" / "commit_guard.py", tmp_path / "lib")
+    git("config", "core.hooksPath", ".githooks")
+    (tmp_path / "readme.md").write_text("fine")
+    git("add", "readme.md")
+    assert git("commit", "-m", "fine").returncode == 0
+    (tmp_path / "cases.csv").write_text(PATIENTS)
+    git("add", "cases.csv")
+    refused = git("commit", "-m", "patients")
+    assert refused.returncode != 0 and "cases.csv: looks like patients' data" in refused.stderr
+
+
+def test_the_repository_ignores_the_folders_it_names():
+    for folder in ("cohorts/a/patients.csv", "data/own/patients.csv"):
+        assert subprocess.run(["git", "check-ignore", "-q", folder], cwd=ROOT).returncode == 0
