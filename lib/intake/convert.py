@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from lib.cohort import DAYS_PER_MONTH
 from lib.contract import CONTRADICTION, CONTRACT, STRUCTURE, UNREADABLE, Column, Problem
 from lib.intake.cells import (
     TO_DAYS,

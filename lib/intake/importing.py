@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 
 from lib.cohort import Cohort, build_cohort
 from lib.contract import STRUCTURE, TABLES, CohortError, Problem
 from lib.intake.convert import Converted, convert
-from lib.intake.identifying import cap_ages, identifying_columns
+from lib.intake.identifying import Identifying, cap_ages, identifying_columns
 from lib.intake.mapping import RESPONSES, Plan, plan
 from lib.intake.output import FORMULA_SIGNS
 from lib.intake.plausibility import implausibilities
@@ -78,7 +77,9 @@ def refused_columns(sheets: list[Sheet], steps: Plan) -> list[Problem]:
     found = []
     for sheet in sheets:
         own = keys if steps.patient_labels == "new" else ()
-        for trait in identifying_columns(sheet.cells, {*steps.allow, *own}):
+        marked = [Identifying(column, "an identifier", "data dictionary") for column in sheet.cells.columns
+                  if column in sheet.identifiers and column not in {*steps.allow, *own}]
+        for trait in marked + identifying_columns(sheet.cells, {*steps.allow, *own, *sheet.identifiers}):
             if any((problem.file, problem.column) == (sheet.file, trait.column) for problem in found):
                 continue  # one file's instruments share columns
             row = 1 if trait.position is None else int(sheet.cells.index[trait.position])

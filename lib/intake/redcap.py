@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pandas as pd
 
@@ -12,7 +13,9 @@ from lib.intake.sheets import Sheet, as_text
 EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 LABELLED = {"Event Name": EVENT, "Repeat Instrument": INSTRUMENT, "Repeat Instance": INSTANCE, "Record ID": "record_id"}
 FIELD, FIELD_LABEL, CHOICES, KIND = ("Variable / Field Name", "Field Label", "Choices, Calculations, OR Slider Labels", "Field Type")
-RAW_DICTIONARY = {"field_name": FIELD, "field_label": FIELD_LABEL, "select_choices_or_calculations": CHOICES, "field_type": KIND}
+IDENTIFIER = "Identifier?"
+RAW_DICTIONARY = {"field_name": FIELD, "field_label": FIELD_LABEL, "select_choices_or_calculations": CHOICES, "field_type": KIND,
+                  "identifier": IDENTIFIER}
 CHECKBOX = re.compile(r"(?P<field>\w+?)___(?P<code>\w+)")
 LABELLED_CHECKBOX = re.compile(r"(?P<label>.+) \(choice=(?P<choice>.+)\)")
 CODED = {"radio", "dropdown", "checkbox", "select"}
@@ -65,7 +68,8 @@ def _fields(dictionary: Sheet) -> dict[str, dict]:
             choices = {"1": "Yes", "0": "No"}
         elif kind == "truefalse":
             choices = {"1": "True", "0": "False"}
-        fields[as_text(row[FIELD])] = {"label": as_text(row[FIELD_LABEL]), "kind": kind, "choices": choices}
+        fields[as_text(row[FIELD])] = {"label": as_text(row[FIELD_LABEL]), "kind": kind, "choices": choices,
+                                       "identifier": as_text(row.get(IDENTIFIER)).lower() == "y"}
     return fields
 
 
@@ -89,7 +93,8 @@ def _described(sheet: Sheet, fields: dict) -> Sheet:
         elif name in fields:
             labels[name], meanings[name] = fields[name]["choices"], fields[name]["label"]
         names.append(name)
-    return Sheet(sheet.name, sheet.file, sheet.cells.set_axis(names, axis=1), labels, meanings, "redcap")
+    marked = frozenset(name for name, facts in fields.items() if facts["identifier"])
+    return Sheet(sheet.name, sheet.file, sheet.cells.set_axis(names, axis=1), labels, meanings, "redcap", marked)
 
 
 def _instruments(sheet: Sheet) -> list[Sheet]:
@@ -102,7 +107,7 @@ def _instruments(sheet: Sheet) -> list[Sheet]:
     parts = _record(sheet, once.drop(columns=[INSTRUMENT, INSTANCE], errors="ignore"))
     for instrument, rows in cells[repeats.notna()].groupby(repeats[repeats.notna()], sort=False):
         rows = _with_own_columns(rows, cells.columns[0]).drop(columns=[INSTRUMENT])
-        parts.append(Sheet(re.sub(r"\W+", "_", as_text(instrument)).lower(), sheet.file, rows, sheet.labels, sheet.meanings, "redcap"))
+        parts.append(replace(sheet, name=re.sub(r"\W+", "_", as_text(instrument)).lower(), cells=rows))
     return parts
 
 
@@ -119,9 +124,9 @@ def _record(sheet: Sheet, once: pd.DataFrame) -> list[Sheet]:
         record = pd.DataFrame({key: rows, **{column: rows.map(first[column]) for column in single[1:]}}, dtype=object)
         record = record.where(record.notna(), None)
         visits = once[[key, EVENT, *at_visits]].dropna(subset=at_visits, how="all") if at_visits else once.iloc[:0]
-    parts = [Sheet("record", sheet.file, record, sheet.labels, sheet.meanings, "redcap")] if len(record) else []
+    parts = [replace(sheet, name="record", cells=record)] if len(record) else []
     if len(visits):
-        parts.append(Sheet("visits", sheet.file, visits, sheet.labels, sheet.meanings, "redcap"))
+        parts.append(replace(sheet, name="visits", cells=visits))
     return parts
 
 

@@ -32,6 +32,8 @@ class Sheet:
         For a coded column, the label of each code (SPSS, Stata, REDCap).
     meanings : mapping of str to str
         What a column is called in words, where the file says so.
+    identifiers : frozenset of str
+        Columns that a data dictionary marks as identifying.
     kind : str
         "" for a plain table, "redcap" or "adam" for sheets of these standards.
     """
@@ -42,6 +44,7 @@ class Sheet:
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     meanings: Mapping[str, str] = field(default_factory=dict)
     kind: str = ""
+    identifiers: frozenset[str] = frozenset()
 
 
 def structure_problem(file: str, value: str, expected: str, remedy: str, row: int = 0, column: str = "") -> Problem:
