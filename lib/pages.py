@@ -11,7 +11,7 @@ import jinja2
 import nbformat
 
 from lib import dashboard
-from lib.narrative import months, percent
+from lib.narrative import NOT_REACHED, months, percent
 from lib.published import read_ledger
 from lib.report import write_report
 
@@ -203,7 +203,7 @@ def write_front_page(book, out, results):
         (book / "dashboard.md").write_text(dashboard.page(verdicts), encoding="utf-8")
     found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.globals.update(months=months, percent=percent, value=found.get, printed=_printed_figures())
+    environment.globals.update(months=months, percent=percent, not_reached=NOT_REACHED, value=found.get, printed=_printed_figures())
     template = environment.from_string((book / "index.md.j2").read_text("utf-8"))
     page = template.render(
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
