@@ -71,7 +71,7 @@ def date_of(cell, order: str) -> datetime.date:
     if isinstance(cell, datetime.date):
         return _in_range(cell.year, cell.month, cell.day)
     text = as_text(cell)
-    if isinstance(cell, (int, float)) or text.isdigit():
+    if isinstance(cell, (int, float)) or (text.isascii() and text.isdigit()):
         if EXCEL_SERIALS[0] <= float(text) <= EXCEL_SERIALS[1]:
             shown = datetime.date(1899, 12, 30) + datetime.timedelta(days=int(float(text)))
             raise CellError("a date", f"give the cell a date format (as a serial number it would be {shown})")

@@ -162,6 +162,7 @@ BAD = {
     "no such day": (dated("2016-04-20", "2016-02-30"), 'row 2, last contact, "2016-02-30": expected a date that exists'),
     "half a date": (dated("2016-04-20", "2016-04"), "expected a full date; add the day"),
     "short year": (dated("2016-04-20", "20.04.16"), "expected a date with a year of four digits"),
+    "digit that is none": (dated("2016-04-20", "²"), 'last contact, "²": expected a date'),
     "lost format": (dated("2016-04-20", "42480"), "as a serial number it would be 2016-04-20"),
     "word for a date": (dated("2016-04-20", "spring"), 'last contact, "spring": expected a date'),
     "undecided order": (files(patients_csv=DATED.replace("2016-04-20", "04/05/2016")), "expected a date whose order is known"),
