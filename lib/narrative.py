@@ -381,7 +381,8 @@ def _cell_number() -> int | None:
     from IPython import get_ipython
 
     shell = get_ipython()
-    return shell.execution_count if shell else None
+    # IPython 9 counts up before it runs the cell
+    return shell.execution_count - 1 if shell else None
 
 
 def _display(data: dict, metadata: dict | None = None) -> None:
