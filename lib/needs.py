@@ -62,15 +62,22 @@ SECTIONS = (
 
 
 def missing(study: Cohort, section: str) -> tuple[str, ...]:
-    """The columns and analytes that a section needs and the cohort lacks."""
+    """The columns and analytes that a section needs and the cohort lacks; a table's name where it lacks the table."""
     (wanted,) = (each for each in SECTIONS if each.name == section)
-    return tuple(column for column in wanted.columns if _absent(study, column))
+    absent = [column for column in wanted.columns if _absent(study, column)]
+    tables = (re.split("[.:]", column)[0] for column in absent)
+    return tuple(dict.fromkeys(table if study.lacking(table) else column for table, column in zip(tables, absent, strict=True)))
 
 
 def not_computed(study: Cohort, section: str) -> str:
     """One sentence for a section that is switched off ("No creatinine: MELD not computed."); empty for one that is not."""
-    lacking = [re.split(r"[.:] ?", column)[-1] for column in missing(study, section)]
-    return f"No {' and no '.join(lacking)}: {section} not computed." if lacking else ""
+    lacking = missing(study, section)
+    return f"No {in_words(lacking)}: {section} not computed." if lacking else ""
+
+
+def in_words(columns: tuple[str, ...]) -> str:
+    """Absent columns and analytes after "No": ``creatinine and no inr``."""
+    return " and no ".join(re.split(r"[.:] ?", column)[-1] for column in columns)
 
 
 def _absent(study: Cohort, column: str) -> bool:

@@ -341,7 +341,8 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     FDA. Guidance for industry: drug-induced liver injury (2009). Watkins PB, et al. Hepatology 2011;54:1480-1485.
     """
     later = labs[(labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])]
-    times = later["value"].astype(float) / later["upper_normal"].astype(float)
+    limit = later["upper_normal"].astype(float) if "upper_normal" in later else np.nan
+    times = later["value"].astype(float) / limit
     peaks = later.assign(times=times).pivot_table(index="patient", columns="analyte", values="times", aggfunc="max")
     peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])
     known = peaks["alt"].notna() & peaks["bilirubin"].notna()

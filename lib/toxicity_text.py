@@ -49,6 +49,12 @@ def worst_grade_sentence(worst: pd.DataFrame, worst_new: pd.Series) -> str:
             + (f"Grade 3 or above: {causes}{more}." if len(severe) else "Nobody reached grade 3."))
 
 
+def reading_notes(of_the_publication: bool) -> list[str]:
+    """Footnote of the table of readings: what the publication leaves open; none for another cohort."""
+    return ["The paper names the version; it names neither the baseline rule nor what it does with abnormalities present at "
+            "baseline."] if of_the_publication else []
+
+
 def printed_counts(ledger: pd.DataFrame, counts: pd.DataFrame, worst_grade: pd.Series) -> str:
     """The paper's own count of grade 1 or 2, its contradiction, and which readings of the rows give which figure.
 

@@ -83,15 +83,17 @@ chapter.table(tables.criteria_table(ctcae_version), "2.1",
 # in a grade that is new or worse than at baseline. Scales are logarithmic except for albumin and INR.
 
 # %%
-grades = grade_labs(labs, patients, ctcae_version, baseline_rule)
+lacking = needs.not_computed(study, "Laboratory toxicity")
+gradable = labs.iloc[:0] if lacking else labs
+grades = grade_labs(gradable, patients, ctcae_version, baseline_rule)
 worst = worst_grades(grades, patients["patient"], toxicity_visit)
 worst_new = worst_grades(grades, patients["patient"], toxicity_visit, only_new=True)["worst_grade"]
 n_graded = int(worst["worst_grade"].notna().sum())
 n_complete = int((worst["n_graded"] == len(PAPER_ANALYTES)).sum())
 say(stands_in(named_visit, toxicity_visit))
 if n_graded == 0:
-    say(f"**No laboratory value can be graded at {visit}:** the cohort holds none with its normal "
-        "limits. Laboratory toxicity is not computed, and the denominators below are empty.")
+    say(f"**{lacking or f'No laboratory value can be graded at {visit}: laboratory toxicity not computed.'}** The denominators "
+        "below are empty.")
 
 # %%
 six = {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}
@@ -147,12 +149,11 @@ say(text.worst_grade_sentence(worst, worst_new))
 # The paper prints the count of patients with grade `1` or `2` in its Abstract and again in its Results.
 
 # %%
-counts = tables.readings(labs, patients, toxicity_visit)
+counts = tables.readings(gradable, patients, toxicity_visit)
 chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5",
               f"Patients by worst laboratory grade at {visit} under each version, baseline rule and reading, N = {n_treated}.",
               stub="CTCAE", left=["Baseline rule", "Counted"],
-              notes=["The paper names the version; it names neither the baseline rule nor what it does with abnormalities "
-                     "present at baseline."] if study.invented else [])
+              notes=text.reading_notes(study.invented))
 
 # %%
 if study.invented:

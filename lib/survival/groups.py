@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib import needs
 from lib.cohort import DAYS_PER_MONTH
 from lib.survival.checks import SurvivalDataError
 from lib.survival.competing import progression_free
@@ -21,6 +22,8 @@ SHORT_TITLES = {"os_diagnosis": "OS from diagnosis", "os_liver_metastasis": "OS 
                 "os_treatment": "OS from first treatment", "liver_pfs": "Liver PFS"}
 GROUPING_TITLES = {"extrahepatic_disease": "extrahepatic disease", "meld_change": "change of the MELD score",
                    "treatment_gap": "time from liver metastasis to treatment", "mrecist_response": "response on imaging"}
+GROUPING_SECTIONS = {"extrahepatic_disease": "Survival by disease outside the liver", "meld_change": "Survival by change of MELD",
+                     "treatment_gap": "Survival by time to treatment", "mrecist_response": "Survival by response"}
 ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp", "creatinine", "platelets", "sodium")
 
 
@@ -128,10 +131,8 @@ def comparable(found):
 
 def missing_groupings(study):
     """Groupings that the cohort cannot give: quantity name -> one sentence."""
-    needs = {"extrahepatic_disease": ("patients.extrahepatic_disease",), "meld_change": ("labs",),
-             "treatment_gap": ("patients.os_liver_metastasis_months",), "mrecist_response": ("lesions",)}
-    lacking = {name: study.lacking(*columns) for name, columns in needs.items()}
-    return {name: f"No {' or '.join(need.split('.')[-1] for need in missing)}: survival by {GROUPING_TITLES[name]} is not computed."
+    lacking = {name: needs.missing(study, section) for name, section in GROUPING_SECTIONS.items()}
+    return {name: f"No {needs.in_words(missing)}: survival by {GROUPING_TITLES[name]} is not computed."
             for name, missing in lacking.items() if missing}
 
 
@@ -173,7 +174,9 @@ def _by_response(study):
 
 
 def visit_months(table, patients, visit="month_3"):
-    """Months from first treatment to a visit (its last day), shape (n_patients,); missing where there was none."""
+    """Months from first treatment to a visit (its last day), shape (n_patients,); missing where there was none or no day is recorded."""
+    if "visit_day" not in table:
+        return np.full(len(patients), np.nan)
     days = table[table.visit == visit].groupby("patient").visit_day.max()
     return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
 
