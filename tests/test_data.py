@@ -59,7 +59,7 @@ def test_every_column_is_explained_and_its_values_are_within_what_is_listed(name
         filled = [cell for cell in cells if cell.strip()]
         assert len(meaning) >= 3, column
         assert int(blank) == len(cells) - len(filled), column
-        if span := re.fullmatch(r"(-?[\d.]+) to (-?[\d.]+)", values):
+        if span := re.fullmatch(r"(-?[\d.]+) to (-?[\d.]+|inf)", values):
             numbers = [float(cell) for cell in filled]
             assert (min(numbers), max(numbers)) == (float(span[1]), float(span[2])), column
         elif different := re.fullmatch(r"text, (\d+) different", values):

@@ -130,6 +130,11 @@ class TimesProgramme:
         answer = linprog(cost, left, self._right, bounds=[*self.bounds, (-1.0, 1.0)], method="highs")
         return float(answer.x[-1]) if answer.status == 0 else -1.0
 
+    def extreme(self, place: int, sign: int) -> float:
+        """Earliest (sign 1) or latest (sign -1) time, months, of the patient at a place; NaN if no times exist."""
+        answer = linprog(sign * np.eye(self.n)[place], np.array(self._left), self._right, bounds=self.bounds, method="highs")
+        return sign * float(answer.fun) if answer.status == 0 else np.nan
+
     def nearest(self, target: np.ndarray, room: float) -> np.ndarray | None:
         """Times with the least sum of distances from a target, keeping room; None if there are none.
 
