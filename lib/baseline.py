@@ -431,7 +431,7 @@ def completeness(study: Cohort) -> pd.DataFrame:
             rows = study.labs[(study.labs["visit"] == visit) & study.labs["value"].notna()]
             analytes = study.labs["analyte"].nunique()
             found = rows.groupby("patient")["analyte"].nunique().reindex(patients.index).fillna(0)
-            items[f"all labs, {visit}"] = found == analytes
+            items[f"all labs, {_item_name(visit)}"] = found == analytes
     if study.lesions is not None:
         items |= _imaging_items(study.lesions, patients.index)
     return pd.DataFrame(items, index=patients.index).astype(bool)
@@ -454,11 +454,11 @@ def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Se
     for visit in lesions["visit"].unique():
         rows = lesions[(lesions["visit"] == visit)]
         measured = rows[rows["longest_diameter_mm"].notna()]
-        items[f"lesions measured, {visit}"] = pd.Series(patients.isin(measured["patient"]), patients)
+        items[f"lesions measured, {_item_name(visit)}"] = pd.Series(patients.isin(measured["patient"]), patients)
         if "viable_diameter_mm" in lesions:
             targets = rows[rows["target"] & ~rows["extrahepatic"]]
             complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"]).all()
-            items[f"enhancement, {visit}"] = complete.reindex(patients).eq(True)
+            items[f"enhancement, {_item_name(visit)}"] = complete.reindex(patients).eq(True)
     return items
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.published import DATA, LedgerError, agrees, read_ledger
+from lib.quantity_names import readable
 
 CLAIM_COLUMNS = ["claim", "place", "relation", "subject", "object", "p", "note"]
 RELATIONS = ("above", "below", "within", "not significant", "printed in", "needs a control arm")
@@ -93,7 +94,7 @@ def quoted_studies(literature: pd.DataFrame) -> pd.DataFrame:
     """
     both = literature[(literature.source == "abstract") & (literature.paper_prints != "") & literature.value.notna()]
     return pd.DataFrame({
-        "Study": both.study, "Figure": both.quantity + " (" + both.subgroup + ")",
+        "Study": both.study, "Figure": both.quantity.map(readable) + " (" + both.subgroup + ")",
         "Abstract": both.value.map("{:g}".format), "The paper": both.paper_prints,
         "Verdict": [_quoted(value, printed) for value, printed in zip(both.value, both.paper_prints)],
         "Note": both.note})

@@ -186,7 +186,7 @@ def visits(study: Cohort, times: pd.DataFrame, visit: str | None, protocol: Prot
         return "No day of a follow-up visit is recorded: its time is not checked."
     day, followed = times["day"], study.patients["os_treatment_months"]
     short = int((followed < protocol.visit_months).sum())
-    return (f"Visits of {plain(visit)} took place on day {day.min():.0f} to {day.max():.0f} (median {day.median():.0f}); "
+    return (f"Visits of {plain(visit.replace('_', ' '))} took place on day {day.min():.0f} to {day.max():.0f} (median {day.median():.0f}); "
             f"{percent(int(times['in_window'].sum()), len(times))} lie within the window. Follow-up of "
             f"{percent(short, len(followed))} of the patients ended before month {protocol.visit_months:g}.")
 

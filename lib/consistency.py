@@ -12,6 +12,7 @@ import pandas as pd
 
 from lib.proportions import denominators_giving
 from lib.published import LedgerError, parse_printed, round_half_up
+from lib.quantity_names import readable
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def disagreeing_places(ledger: pd.DataFrame) -> list[Finding]:
             (low1, high1), (low2, high2) = interval_of(first.printed), interval_of(second.printed)
             if max(low1, low2) > min(high1, high2) - 1e-9:
                 findings.append(Finding(
-                    f"{quantity} is printed as {first.printed} and as {second.printed}",
+                    f"{readable(quantity)} is printed as {first.printed} and as {second.printed}",
                     f"No value rounds to both: {first.printed} stands for {low1:g} to {high1:g}, "
                     f"{second.printed} for {low2:g} to {high2:g} ({first.unit}).",
                     _places(rows, (first.printed, second.printed))))
@@ -103,7 +104,7 @@ def means_called_medians(ledger: pd.DataFrame) -> list[Finding]:
         if shared:
             both = pd.concat([means, medians])
             findings.append(Finding(
-                f"{stem}: {shared[0]} is a mean and a median",
+                f"{readable(stem)}: {shared[0]} is a mean and a median",
                 f"{shared[0]} {means.unit.iloc[0]} is called the mean in {', '.join(means.place)} and the median in "
                 f"{', '.join(medians.place)}.", _places(both, shared)))
     return findings
@@ -132,7 +133,7 @@ def asymmetric_intervals(ledger: pd.DataFrame) -> list[Finding]:
         mend = (f"an unrounded median of {low:.2f} to {high:.2f} would mend it" if low < high
                 else "no unrounded median mends it")
         findings.append(Finding(
-            f"{stem}: {firsts.printed[quantity]} ({firsts.printed[limits[0]]} to {firsts.printed[limits[1]]}) is not symmetric",
+            f"{readable(stem)}: {firsts.printed[quantity]} ({firsts.printed[limits[0]]} to {firsts.printed[limits[1]]}) is not symmetric",
             f"The midpoint of the limits lies between {middle[0]:.2f} and {middle[1]:.2f}, not at {printed:g}; {mend}.",
             (firsts.place[quantity],)))
     return findings
@@ -152,7 +153,7 @@ def shared_limits(ledger: pd.DataFrame) -> list[Finding]:
             limit, other = figures[f"{first}.{side}"], figures[f"{second}.{side}"]
             if limit.value == other.value != 0 and limit.decimals and other.decimals:
                 findings.append(Finding(
-                    f"{first} and {second} share the {side} limit {limit.text}",
+                    f"{readable(first)} and {readable(second)} share the {side} limit {limit.text}",
                     f"Medians of {figures[f'{first}.median'].text} and {figures[f'{second}.median'].text} are printed with "
                     f"the same {side} limit, {limit.text}; a copied cell is plausible, not proven.",
                     _where(ledger, f"{first}.{side}", f"{second}.{side}")))
@@ -167,7 +168,7 @@ def worse_by_viable_part(ledger: pd.DataFrame) -> list[Finding]:
         whole, viable = counts[f"recist.{group}.pd.count"], counts[f"mrecist.{group}.pd.count"]
         if viable > whole and group != "total":
             findings.append(Finding(
-                f"{group}: more progression by mRECIST ({viable}) than by RECIST ({whole})",
+                f"{readable(f'recist.{group}').removeprefix('RECIST, ')}: more progression by mRECIST ({viable}) than by RECIST ({whole})",
                 f"At least {viable - whole} patient has progressive disease by mRECIST but not by RECIST.",
                 _where(ledger, f"recist.{group}.pd.count", f"mrecist.{group}.pd.count")))
     return findings

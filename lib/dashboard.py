@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lib.published import judge, summary
+from lib.quantity_names import readable
 
 CONTRADICTIONS = "contradictions.count"
 
@@ -143,5 +144,6 @@ def _line(row, notes: bool) -> str:
     link = f'<a href="{row.cell}">Chapter {int(row.cell[:2])}, cell {number}</a>' if row.cell else "–"
     cells = [row.printed, row.recomputed, row.place, *([row.note] if notes else [])]
     texts = "".join(f"<td>{html.escape(text)}</td>" for text in cells)
-    name = re.sub(r"([._])", r"\1<wbr>", html.escape(row.quantity))  # where a long name may break
-    return f'<tr><th scope="row">{name} ({html.escape(row.unit)}){unexpected}</th>{texts}<td>{link}</td></tr>'
+    code = re.sub(r"([._])", r"\1<wbr>", html.escape(row.quantity))  # where a long name may break
+    name = f"{html.escape(readable(row.quantity))} ({html.escape(row.unit)})"
+    return f'<tr><th scope="row">{name}{unexpected}<br><code>{code}</code></th>{texts}<td>{link}</td></tr>'

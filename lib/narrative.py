@@ -12,6 +12,7 @@ from pathlib import Path
 
 from lib import published
 from lib.parameters import changed_from_paper, check_parameters
+from lib.quantity_names import readable
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_REACHED = "not reached"
@@ -353,10 +354,12 @@ _COMPARISON_NOTES = [
 
 
 def _comparison(judged):
-    """One row per figure: what is printed (and where), what was recomputed, and the verdict."""
-    shown = judged.assign(
-        Figure=judged.quantity + " (" + judged.unit + ")",
-        Verdict=[row.verdict + ("" if row.as_expected else " (unexpected)") for row in judged.itertuples()])
+    """One row per figure, those that differ first: what is printed (and where), what was recomputed, and the verdict."""
+    order = {verdict: i for i, verdict in enumerate(("differs", published.UNACCOUNTED, "not derivable", "reproduced", "method"))}
+    shown = judged.sort_values("verdict", key=lambda verdicts: verdicts.map(order), kind="stable")
+    shown = shown.assign(
+        Figure=shown.quantity.map(readable) + " (" + shown.unit + ")",
+        Verdict=[row.verdict + ("" if row.as_expected else " (unexpected)") for row in shown.itertuples()])
     shown = shown.rename(columns={"printed": "Printed", "recomputed": "Recomputed", "place": "Where printed"})
     keys = ["Figure", "Printed", "Recomputed", "Verdict"]
     return shown.groupby(keys, sort=False)["Where printed"].agg("; ".join).reset_index()

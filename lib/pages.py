@@ -111,7 +111,7 @@ def page_of(notebook, name, document, labels):
     nbformat.NotebookNode
     """
     page = nbformat.from_dict(notebook)
-    page.cells = [each for cell in page.cells for each in (*_anchor_of_cell(cell, set(document.get("cells", {}).values())), cell)]
+    page.cells = list(_joined_code(page.cells, set(document.get("cells", {}).values())))
     files = {(kind, entry["label"]): entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
     for cell in page.cells:
         if cell.cell_type == "markdown":
@@ -124,10 +124,30 @@ def page_of(notebook, name, document, labels):
     return page
 
 
-def _anchor_of_cell(cell, numbers):
-    """A place to lead to before a cell that recorded a quantity."""
-    number = cell.get("execution_count")
-    return [nbformat.v4.new_markdown_cell(f'<div id="cell-{number}" class="cell-anchor"></div>')] if number in numbers else []
+def _joined_code(cells, numbers):
+    """Code that shows nothing joins the code after it, under one fold; a cell that recorded a quantity gets a place to lead to."""
+    waiting = []
+    for cell in cells:
+        if cell.cell_type == "code":
+            waiting.append(cell)
+            if not cell.outputs:
+                continue
+        yield from _one_fold(waiting, numbers)
+        waiting = []
+        if cell.cell_type != "code":
+            yield cell
+    yield from _one_fold(waiting, numbers)
+
+
+def _one_fold(cells, numbers):
+    if anchors := [cell.execution_count for cell in cells if cell.execution_count in numbers]:
+        spans = "".join(f'<span id="cell-{number}" class="cell-anchor"></span>' for number in anchors)
+        yield nbformat.v4.new_markdown_cell(f'<div class="cell-anchors">{spans}</div>')
+    if cells:
+        last = cells[-1]
+        last.source = "\n\n".join(cell.source for cell in cells)
+        last.metadata["tags"] = sorted({tag for cell in cells for tag in cell.metadata.get("tags", [])})
+        yield last
 
 
 def _dress_output(output, cell, files, labels):

@@ -89,6 +89,8 @@ def clock_table(curves: dict, choices: Choices) -> pd.DataFrame:
 
 
 def _limits(value, scale=1, decimals=1):
+    if all(limit is None or not np.isfinite(limit) for limit in (value.lower, value.upper)):
+        return "no interval"  # no event, or everybody had it, by then
     shown = [number(scale * limit, decimals) if limit is not None and np.isfinite(limit) else "none"
              for limit in (value.lower, value.upper)]
     return " to ".join(shown)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.published import read_results
+from lib.quantity_names import readable
 
 SECTIONS = ("Abstract", "Main points", "Methods", "Results", "Figures", "Table 1", "Table 2", "Table 3", "Discussion")
 ROOT = Path(__file__).resolve().parent.parent
@@ -107,7 +108,7 @@ def by_section(judged: pd.DataFrame) -> pd.DataFrame:
 def differing(judged: pd.DataFrame) -> pd.DataFrame:
     """The figures that differ, with what is known of the reason."""
     rows = judged[judged.verdict == "differs"]
-    return pd.DataFrame({"Figure": rows.quantity, "Printed": rows.printed, "Recomputed": rows.recomputed,
+    return pd.DataFrame({"Figure": rows.quantity.map(readable), "Printed": rows.printed, "Recomputed": rows.recomputed,
                          "Where printed": rows.place, "Note": rows.note})
 
 
@@ -125,7 +126,7 @@ def whole_ledger(judged: pd.DataFrame) -> pd.DataFrame:
         ``chapter``, ``Figure``, ``Printed``, ``Recomputed``, ``Verdict``, ``Where printed``.
     """
     shown = judged.assign(
-        chapter=judged.chapter.map(_chapter_title), Figure=judged.quantity + " (" + judged.unit + ")",
+        chapter=judged.chapter.map(_chapter_title), Figure=judged.quantity.map(readable) + " (" + judged.unit + ")",
         Verdict=judged.verdict.where(judged.as_expected, judged.verdict + " (unexpected)"))
     shown = shown.rename(columns={"printed": "Printed", "recomputed": "Recomputed", "place": "Where printed"})
     keys = ["chapter", "Figure", "Printed", "Recomputed", "Verdict"]

@@ -7,6 +7,7 @@ from lib.consistency import (CHECKS, age_left_out, asymmetric_intervals, contrad
                              interval_of, means_called_medians, same_patients_by_logic, shared_limits, toxicity_totals,
                              unexplained_progressions, visit_after_follow_up, worse_by_viable_part, wrong_denominators)
 from lib.published import LEDGER_COLUMNS, read_ledger
+from lib.quantity_names import readable
 
 LEDGER = read_ledger()
 
@@ -37,10 +38,10 @@ def only(findings):
     ("os_treatment.meld_change.p", "0.142", "0.143", ("Results", "Table 2")),
 ])
 def test_the_papers_disagreeing_places_are_found_and_mended(quantity, losing, winning, places):
-    finding = only([f for f in disagreeing_places(LEDGER) if f.title.startswith(quantity)])
+    finding = only([f for f in disagreeing_places(LEDGER) if f.title.startswith(readable(quantity))])
     assert losing in finding.title and winning in finding.title
     assert [place.startswith(expected) for place, expected in zip(finding.places, places)] == [True, True]
-    assert not [f for f in disagreeing_places(mended(quantity, winning)) if f.title.startswith(quantity)]
+    assert not [f for f in disagreeing_places(mended(quantity, winning)) if f.title.startswith(readable(quantity))]
 
 
 def test_no_other_quantity_disagrees_with_itself():
@@ -98,7 +99,7 @@ def test_laboratory_toxicity_adds_up_to_23_and_to_24():
 
 def test_survival_is_called_a_mean_and_a_median():
     findings = means_called_medians(LEDGER)
-    assert {finding.title.split(":")[0] for finding in findings} == {"os_diagnosis", "os_liver_metastasis", "os_treatment"}
+    assert {finding.title.split(":")[0] for finding in findings} == {"Survival from diagnosis", "Survival from liver metastasis", "Survival from treatment"}
     renamed = LEDGER.assign(quantity=LEDGER.quantity.str.replace(r"^(os_.*)\.mean$", r"\1.median", regex=True))
     assert means_called_medians(renamed) == []
 
@@ -110,7 +111,7 @@ def test_a_mean_with_a_value_of_its_own_is_no_contradiction():
 def test_survival_from_liver_metastasis_has_an_interval_off_its_median():
     """By hand: the midpoint of 22.9 and 31.0 is 26.95; limits within half a tenth leave 26.90 to 27.00, exclusive."""
     finding = only(asymmetric_intervals(LEDGER))
-    assert finding.title.startswith("os_liver_metastasis: 27 (22.9 to 31.0)")
+    assert finding.title.startswith("Survival from liver metastasis: 27 (22.9 to 31.0)")
     assert "26.90 to 27.00 would mend it" in finding.evidence
     assert asymmetric_intervals(mended("os_liver_metastasis.upper", "31.1")) == []
 
@@ -132,7 +133,7 @@ def test_an_interval_that_no_unrounded_median_mends():
 
 def test_the_limit_of_increased_meld_is_also_that_of_all_patients():
     finding = only(shared_limits(LEDGER))
-    assert "os_treatment.meld_change.increased" in finding.title and "21.4" in finding.title
+    assert "Survival from treatment, MELD, increased" in finding.title and "21.4" in finding.title
     assert any(place.startswith("Table 2") for place in finding.places)
     assert shared_limits(mended("os_treatment.meld_change.increased.upper", "9.8")) == []
 
@@ -146,7 +147,7 @@ def test_limits_of_zero_or_without_decimals_are_no_sign_of_copying():
 
 def test_y90_has_more_progression_where_only_the_viable_part_counts():
     finding = only(worse_by_viable_part(LEDGER))
-    assert finding.title == "y90: more progression by mRECIST (3) than by RECIST (2)"
+    assert finding.title == "Y90: more progression by mRECIST (3) than by RECIST (2)"
     assert worse_by_viable_part(mended("mrecist.y90.pd.count", "2")) == []
 
 

@@ -50,16 +50,16 @@ def test_a_changed_result_changes_the_tiles(documents):
 def test_each_line_leads_to_the_cell_that_recorded_its_figure(documents):
     assert places_of_cells(documents)["os.median"] == "04_survival.html#cell-9"
     text = page(read_dashboard(documents, LEDGER))
-    line = re.search(r"<tr><th[^>]*>os\.<wbr>median.*?</tr>", text)[0]
+    line = re.search(r"<tr><th[^>]*>Survival: median \(months\).*?<code>os\.<wbr>median</code>.*?</tr>", text)[0]
     assert '<a href="04_survival.html#cell-9">Chapter 4, cell 9</a>' in line and "22.9" in line and "23.4" in line
 
 
 def test_places_that_print_the_same_share_a_line_and_notes_stay_text(documents):
     text = page(read_dashboard(documents, LEDGER))
-    assert text.count('<th scope="row">cohort.<wbr>n') == 1 and "Abstract; Results" in text
+    assert text.count("<code>cohort.<wbr>n</code>") == 1 and "Abstract; Results" in text
     assert "no &lt;dates&gt;" in text and "<dates>" not in text
 
 
 def test_an_unexpected_verdict_is_marked(documents):
     text = page(read_dashboard(documents, LEDGER))
-    assert re.findall(r'<th scope="row">([\w.<>]+) \(\w+\) <strong>\(unexpected\)', text) == ["os.<wbr>median"]
+    assert re.findall(r"\(unexpected\)</strong><br><code>([\w.<>]+)</code>", text) == ["os.<wbr>median"]

@@ -17,8 +17,10 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 if CHROMIUM is None and not os.environ.get("CI"):
     pytest.skip("needs Chromium (on Debian: apt-get install chromium)", allow_module_level=True)
 
-CHAPTERS = sorted(path.stem for path in (Path(__file__).resolve().parents[1] / "notebooks").glob("*.py"))
-PAGES = ["index", *CHAPTERS, "dashboard", "glossary", "references", "search"]
+ROOT = Path(__file__).resolve().parents[1]
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+REFERENCE = sorted(path.stem for path in (ROOT / "lib" / "book").glob("*.md"))
+PAGES = ["index", *CHAPTERS, "dashboard", *REFERENCE, "search"]
 each_page = pytest.mark.parametrize("name", PAGES)
 PHONE, DESK = {"width": 320, "height": 640}, {"width": 1280, "height": 900}
 MOST_BYTES_A_CHAPTER = 1_500_000
@@ -52,6 +54,10 @@ def open_page(browser, study_run):
     yield open_one
     for context in contexts:
         context.close()
+
+
+def test_every_page_that_is_made_is_tested(study_run):
+    assert sorted(path.stem for path in (study_run.out / "html").glob("*.html")) == sorted(PAGES)
 
 
 @each_page
@@ -192,6 +198,24 @@ def test_a_mention_of_a_figure_leads_to_it(open_page):
     assert page.locator("#figure-4-1").count() == 1
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_on_a_desk_tables_show_their_columns(open_page, name):
+    """What a table hides at the right a reader may never look for: at most a tenth of the tables, and a little of each."""
+    page = open_page(name)
+    hidden = "all => all.map(each => each.scrollWidth - each.clientWidth)"
+    beyond = page.eval_on_selector_all('.cell_output [role="region"]', hidden)
+    assert max(beyond) <= 100 and sum(each > 0 for each in beyond) <= max(1, len(beyond) / 10)
+
+
+def test_a_picture_opens_alone_to_be_enlarged(open_page):
+    page = open_page("04_survival", PHONE)
+    shown = page.locator(".cell_output a.enlarge img")
+    assert shown.count() == page.locator(".cell_output img").count() > 5
+    source = shown.first.get_attribute("src")
+    shown.first.click()
+    page.wait_for_url(f"**/{source}")
+
+
 def test_the_front_page_holds_the_counts_that_the_run_ends_with(open_page, study_run):
     said = re.search(r"^(\d+) of (\d+) published figures reproduced, (\d+) differ, (\d+) are protocol .* (\d+) not derivable", study_run.said, flags=re.M)
     page = open_page("index")
@@ -212,7 +236,7 @@ def test_each_line_of_the_dashboard_leads_to_a_cell_and_opens_its_code(open_page
     lines = page.locator(".ledger tbody tr")
     assert lines.count() == page.locator(".ledger tbody a").count() > 100
     page.locator(".ledger tbody a").first.click()
-    page.wait_for_selector(".cell-anchor:target + .cell .cell_input pre", state="visible")
+    page.wait_for_selector(".cell-anchors:has(:target) + .cell .cell_input pre", state="visible")
     assert page.faults == []
 
 

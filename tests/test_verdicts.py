@@ -49,12 +49,12 @@ def test_a_section_list_without_any_difference_still_shows_the_verdict():
 def test_differing_shows_the_recomputed_value_one_decimal_finer():
     table = differing(judge(LEDGER, ENTRIES))
     assert table[["Figure", "Printed", "Recomputed", "Note"]].to_numpy().tolist() == [
-        ["meld.month_3.mean", "8.8", "8.88", "Results print 8.9"]]
+        ["MELD, month 3: mean", "8.8", "8.88", "Results print 8.9"]]
 
 
 def test_whole_ledger_joins_places_that_print_the_same_string():
     table = whole_ledger(judge(LEDGER, ENTRIES))
-    row = table[table.Figure == "cohort.n (patients)"].iloc[0]
+    row = table[table.Figure == "Patients treated (patients)"].iloc[0]
     assert row["Where printed"] == "Abstract, Results: patients; Methods: Patients, opening"
     assert row["chapter"] == "Chapter 1: cohort"
     assert len(table) == 4

@@ -3,14 +3,25 @@
 Formulas are written as MathML, which every current browser shows by itself: no script, no font, no request.
 """
 
+import re
+
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
+#: A chapter's picture, which on a phone is too small to read: a touch shows it alone, to be enlarged.
+_PICTURE = re.compile(r'(<img [^>]*?src="((?:_images|figures)/[^"]+)"[^>]*>)')
+
+#: Figures, and the headings above them, as `lib.tables` writes them; words that may break are marked there.
+_CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_left">(?=[<>\d.]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
+
+_TABLE = re.compile(r'(<div id="t\w+" role="region")(.*?</table>)', re.S)
+_ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
+
 
 def setup(app):
-    """Register the renderer chosen by ``html_math_renderer = "mathml"``, and mend the roles of references."""
+    """Register the renderer chosen by ``html_math_renderer = "mathml"``, and what is mended in each page's text."""
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
-    app.connect("html-page-context", _mend_roles)
+    app.connect("html-page-context", _mend_body)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -26,7 +37,24 @@ def _block(writer, node):
     raise SkipNode
 
 
-def _mend_roles(app, pagename, templatename, context, doctree):
-    """The role docutils gives an entry of a bibliography is deprecated, and not allowed in the list around it."""
+def _mend_body(app, pagename, templatename, context, doctree):
     if "body" in context:
-        context["body"] = context["body"].replace('role="doc-biblioentry"', 'role="listitem"')
+        body = context["body"]
+        # deprecated, and not allowed in the list around it
+        body = body.replace('role="doc-biblioentry"', 'role="listitem"')
+        # the fold's own words name it
+        body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        body = _PICTURE.sub(r'<a class="enlarge" href="\2">\1</a>', body)
+        context["body"] = _TABLE.sub(_with_room_for_names, _CELL.sub(_unbroken, body))
+
+
+def _with_room_for_names(table):
+    """The first column is as wide as its longest name, up to a width at which names break into lines."""
+    longest = max((len(name) for name in _ROW_NAME.findall(table[2])), default=0)
+    return f'{table[1]} style="--names: {min(longest, 15)}ch"{table[2]}'
+
+
+def _unbroken(cell):
+    """Figures of a narrow table break between an estimate and its parenthesis, and nowhere else."""
+    parts = re.sub(r" (?=\()", "</span> <span>", cell[2])
+    return f"{cell[1]}<span>{parts}</span>{cell[3]}"

@@ -2,7 +2,7 @@
 function openCode() {
   const place = document.getElementById(location.hash.slice(1));
   if (place?.classList.contains("cell-anchor")) {
-    place.nextElementSibling?.querySelector("details.hide")?.setAttribute("open", "");
+    place.parentElement.nextElementSibling?.querySelector("details.hide")?.setAttribute("open", "");
     place.scrollIntoView();
   }
 }
