@@ -209,7 +209,7 @@ def test_on_a_desk_tables_show_their_columns(open_page, name):
 
 def test_a_picture_opens_alone_to_be_enlarged(open_page):
     page = open_page("04_survival", PHONE)
-    shown = page.locator(".cell_output a.enlarge img")
+    shown = page.locator(".cell_output a.image-reference img")
     assert shown.count() == page.locator(".cell_output img").count() > 5
     source = shown.first.get_attribute("src")
     shown.first.click()

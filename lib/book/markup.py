@@ -8,9 +8,6 @@ import re
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
-#: A chapter's picture, which on a phone is too small to read: a touch shows it alone, to be enlarged.
-_PICTURE = re.compile(r'(<img [^>]*?src="((?:_images|figures)/[^"]+)"[^>]*>)')
-
 #: Figures, and the headings above them, as `lib.tables` writes them; words that may break are marked there.
 _CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_left">(?=[<>\d.]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
 
@@ -44,7 +41,6 @@ def _mend_body(app, pagename, templatename, context, doctree):
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
         # the fold's own words name it
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
-        body = _PICTURE.sub(r'<a class="enlarge" href="\2">\1</a>', body)
         context["body"] = _TABLE.sub(_with_room_for_names, _CELL.sub(_unbroken, body))
 
 
