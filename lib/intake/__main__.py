@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lib.cohort import Cohort
 from lib.contract import TABLES, CohortError
-from lib.intake.importing import import_cohort
+from lib.intake.importing import identifying, import_cohort
 from lib.intake.mapping import read_mapping, write_mapping
 from lib.intake.output import refuse_tracked, refuse_used, write_cohort
 from lib.intake.sheets import refusal, structure_problem
@@ -56,12 +56,15 @@ def _imported(given: argparse.Namespace) -> str:
 
 def _suggested(given: argparse.Namespace) -> str:
     refuse_tracked(given.suggest)
-    mapping = suggest(read_source(given.source))
+    sheets = read_source(given.source)
+    mapping = suggest(sheets)
+    mapping["leave_out"] = identifying(sheets, mapping) if mapping["tables"].get("patients") else []
     try:
         write_mapping(mapping, given.suggest)
     except FileExistsError:
         raise refusal([structure_problem(given.suggest.name, "exists", "a new file", "name another one or remove it")]) from None
-    return f"{given.suggest}: read it, correct it, then import with --mapping {given.suggest} --out FOLDER"
+    left_out = f"Left out, since they look identifying: {', '.join(mapping['leave_out'])}. " if mapping["leave_out"] else ""
+    return f"{left_out}{given.suggest}: read it, correct it, then import with --mapping {given.suggest} --out FOLDER"
 
 
 def _summary(cohort: Cohort, folder: Path) -> str:

@@ -54,7 +54,8 @@ def import_cohort(sheets: list[Sheet], mapping: dict | None = None, name: str = 
     problems += implausibilities(done, steps.accept) if "patients" in done.tables else []
     told = {(problem.file, problem.row, problem.column) for problem in problems}
     cohort, breaches = _built(name, done)
-    problems += [problem for problem in breaches if (problem.file, problem.row, problem.column) not in told]
+    problems += [problem for problem in breaches  # one cell, one problem, whether or not the contract's column stands in brackets
+                 if not {(problem.file, problem.row, column) for column in (problem.column, problem.column.rpartition(" (")[0])} & told]
     if problems:
         raise refusal(problems)
     return cohort
@@ -87,6 +88,18 @@ def refused_columns(sheets: list[Sheet], steps: Plan) -> list[Problem]:
                                  "no column that could tell who a patient is",
                                  "export without it, or name it under leave_out: (never read) or allow: (harmless) in the mapping"))
     return found
+
+
+def identifying(sheets: list[Sheet], mapping: dict) -> list[str]:
+    """Columns that look identifying and that a guessed mapping does not use: those that a reader would leave out."""
+    return list(dict.fromkeys(problem.column for problem in refused_columns(sheets, plan(mapping, sheets)) if problem.column not in _used(mapping)))
+
+
+def _used(mapping) -> set[str]:
+    """All words of a mapping's tables, the columns it reads among them."""
+    if isinstance(mapping, dict):
+        return set().union(*map(_used, mapping.values()))
+    return set().union(*map(_used, mapping)) if isinstance(mapping, list) else {str(mapping)}
 
 
 def _built(name: str, done: Converted) -> tuple[Cohort | None, list[Problem]]:

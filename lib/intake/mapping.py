@@ -20,6 +20,7 @@ UNITS = ("days", "weeks", "months", "years", "study day", "mm", "cm", "mg", "g",
 PLAUSIBILITY = ("wrong_unit", "duplicate_patients", "reversed_event_flag", "day_month_swap", "months_look_like_days",
                 "visit_after_death", "response_contradicts_lesions")
 FILLED = "*"
+SPEC_KEYS = {"column", "value", "unit", "codes", "since", "sheet", "where"}
 
 HEADING = """\
 # Which column of the source is which column of the study, in which unit, with which codes: a first guess, to be edited.
@@ -29,6 +30,8 @@ HEADING = """\
 #   column: {column: last contact, since: diagnosis}    time from one date column to another, in months or days
 #   column: {column: AVAL, sheet: adtte, where: {PARAMCD: OS}}   a column of another sheet with the same patient
 #   column: {value: mg/dL}                              the same in every row
+# sheet: a file's name without its ending, an Excel sheet, or of a REDCap export: record (what is said once of a patient),
+#   visits (what is said at several events), or the name of a repeating instrument.
 # decimal: point or comma. dates: ymd, dmy or mdy. patient_labels: keep, or new (P001, P002, ... in the order of the source).
 # leave_out: columns never read. allow: columns that look identifying and are not. missing: codes that stand for a blank.
 # accept: plausibility checks whose finding is right after all, each with your reason.
@@ -111,7 +114,18 @@ def read_mapping(path: str | Path) -> dict:
 def write_mapping(mapping: dict, path: str | Path) -> None:
     """Write a mapping with the explanation of its keys above it; an existing file is not replaced."""
     with Path(path).expanduser().open("x", encoding="utf-8") as stream:
-        stream.write(HEADING + yaml.safe_dump(mapping, sort_keys=False, allow_unicode=True, width=110))
+        stream.write(HEADING + yaml.dump(mapping, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes what says where one column comes from on one line, as the heading explains it."""
+
+    def represent_dict(self, data):
+        one_column = set(data) <= SPEC_KEYS and not any(isinstance(value, (dict, list)) for value in data.values())
+        return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=bool(data) and one_column)
+
+
+_Dumper.add_representer(dict, _Dumper.represent_dict)
 
 
 def plan(mapping, sheets: list[Sheet], file: str = "mapping") -> Plan:
@@ -217,7 +231,7 @@ def _spec(name, given, table: str, sheet: str, by_name: dict, reader: _Reader) -
         reader.wrong(place, "blank", "a source column", "name the column, or remove the line if the source has none")
         return None
     given = given if isinstance(given, dict) else {"column": given}
-    if given.keys() - {"column", "value", "unit", "codes", "since", "sheet", "where"} or ("column" in given) == ("value" in given):
+    if given.keys() - SPEC_KEYS or ("column" in given) == ("value" in given):
         reader.wrong(place, given, "column or value, with unit, codes, since, sheet, where", "correct the keys")
         return None
     if "value" in given:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from lib.contract import CONTRACT
 from lib.intake.sheets import OVER, Sheet
-from lib.intake.vocabulary import COLUMN_NAMES, spoken
+from lib.intake.vocabulary import ANALYTE_FILLERS, BASELINE_WORDS, COLUMN_NAMES, LIMIT_WORDS, spoken, word_for
+from lib.units import REFERENCE_UNITS
 
 UNIT_IN_NAME = {"days": r"days?|tage|jours|dias|giorni|dagen|d", "weeks": r"weeks?|wochen|semaines", "months": r"months?|monate|mois|meses|mesi|mo",
                 "years": r"years?|jahre|ans|anos|anni", "cm": "cm", "mm": "mm", "g": "g", "mg": "mg"}
 PREFIXES = {"treatments": "tx", "labs": "lab", "lesions": "lesion", "adverse_events": "ae"}
 """Before the fields of a form, as a REDCap project has each name only once."""
+ONLY_UNIT = {"inr": "ratio", "alt": "U/L", "ast": "U/L", "alp": "U/L"}
+"""Analytes that clinics give in one unit."""
 CENSORED = {"cnsr", "censored", "censor", "zensiert", "censure"}
 
 
@@ -71,3 +75,44 @@ def _spec(sheet: Sheet, name: str, column: str):
         if named and comparable and unit != target and column != name:
             return {"column": column, "unit": unit}
     return column
+
+
+@dataclass(frozen=True)
+class NamedAnalyte:
+    """What a column's name says of a laboratory value: the analyte, the visit if any, the unit ("?" where it is not said).
+
+    ``limit`` is "upper_normal" or "lower_normal" where the column holds a limit of normal and no value.
+    """
+
+    analyte: str
+    visit: str
+    unit: str
+    limit: str = ""
+
+
+def analyte_in(column: str, label: str = "") -> NamedAnalyte | None:
+    """The analyte that a column is named after, by its name or else by its label; None where neither begins with one.
+
+    Parameters
+    ----------
+    column : str
+        Such as ``tbili``, ``alt_3m``, ``ALT baseline (U/L)`` or ``ast_uln``.
+    label : str
+        What the file calls it in words, such as ``Total bilirubin (umol/L)``.
+    """
+    for text in (column, label):
+        bracket = re.search(r"[\[(]([^\])]+)[\])]\s*$", text)
+        words = [word for word in re.split(r"[\s_./-]+", re.sub(r"\s*[\[(].*$", "", text).strip()) if word]
+        while words and words[0].lower() in ANALYTE_FILLERS:
+            words.pop(0)
+        analyte = word_for("analyte", words[0]) if words else None
+        if analyte not in REFERENCE_UNITS:
+            continue
+        rest = [word for word in words[1:] if word.lower() not in ANALYTE_FILLERS]
+        limit = next((name for name, said in LIMIT_WORDS.items() if {word.lower() for word in rest} & said), "")
+        visit = " ".join(rest)
+        if visit and not limit and not (re.search(r"\d", visit) or spoken(visit) in BASELINE_WORDS):
+            continue  # "ALT reason" is no visit
+        bracket = bracket or re.search(r"[\[(]([^\])]+)[\])]\s*$", label)
+        return NamedAnalyte(analyte, "" if limit else visit, bracket[1] if bracket else ONLY_UNIT.get(analyte, "?"), limit)
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -59,7 +60,7 @@ def refusal(problems: list[Problem]) -> CohortError:
 
 
 def as_text(cell) -> str:
-    """A cell as a mapping writes it: 1.0 is "1", a date is ISO, a blank is empty."""
+    """A cell as a mapping writes it: 1.0 is "1", also where a spreadsheet has saved it so as text; a date is ISO, a blank is empty."""
     if cell is None or cell is pd.NaT or (isinstance(cell, float) and pd.isna(cell)):
         return ""
     if isinstance(cell, bool):
@@ -70,7 +71,8 @@ def as_text(cell) -> str:
         return cell.date().isoformat()
     if isinstance(cell, datetime.date):
         return cell.isoformat()
-    return str(cell).strip()
+    text = str(cell).strip()
+    return text[:-2] if re.fullmatch(r"-?\d+\.0", text) else text
 
 
 def plain_cell(cell):

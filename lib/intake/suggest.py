@@ -8,10 +8,9 @@ from lib.contract import CONTRACT
 from lib.intake import adam
 from lib.intake.cells import looks_like_date
 from lib.intake.identifying import identifying_columns
-from lib.intake.matching import matching_columns, names_of
+from lib.intake.matching import analyte_in, matching_columns, names_of
 from lib.intake.sheets import Sheet, as_text
-from lib.intake.vocabulary import DATE_NAMES, spoken, word_for
-from lib.units import REFERENCE_UNITS
+from lib.intake.vocabulary import DATE_NAMES, spoken
 
 SHEET_NAMES = {
     "patients": "patients patient record demographics patienten pazienti pacientes stammdaten baseline",
@@ -22,6 +21,8 @@ SHEET_NAMES = {
     "responses": "responses response recist ansprechen",
 }
 MARKER = "responses"
+BARE_KEYS = {"patient", "visit", "visit_day", "session", "day"}
+"""Columns that alone make no table: they only say whose and when."""
 
 
 def suggest(sheets: list[Sheet]) -> dict:
@@ -53,7 +54,7 @@ def suggest(sheets: list[Sheet]) -> dict:
             zero = zero or ({"sheet": sheet.name, "column": dates["treatment"]} if "treatment" in dates else None)
         for wide in _wide_labs(sheet, columns):
             tables.setdefault("labs", []).append(wide)
-        if len(columns) > 1:
+        if set(columns) - BARE_KEYS:
             tables.setdefault(table, []).append({"sheet": sheet.name, "columns": columns})
     mapping = {"decimal": _decimal(sheets), "dates": _order(sheets), "patient_labels": _labels(sheets, tables)}
     if zero:
@@ -102,20 +103,24 @@ def _add_clocks(columns: dict, dates: dict[str, str]) -> None:
 
 
 def _wide_labs(sheet: Sheet, columns: dict) -> list[dict]:
-    """Laboratory columns such as "ALT baseline (U/L)": one part for each; without a unit the reader has to write it."""
+    """Columns named after an analyte, one part for each: "ALT baseline (U/L)", or "ALT" where another column names the visit."""
     if "value" in columns or "patient" not in columns:
         return []
+    visits = {name: spec for name, spec in matching_columns(sheet, "labs").items() if name in ("visit", "visit_day")}
+    named = {column: analyte_in(column, sheet.meanings.get(column, "")) for column in sheet.cells.columns}
     parts = []
-    for column in sheet.cells.columns:
-        bracket = re.search(r"[\[(]([^\])]+)[\])]\s*$", column)
-        words = re.split(r"[\s_./-]+", re.sub(r"\s*[\[(].*$", "", column).strip())
-        analyte = word_for("analyte", words[0]) if len(words) > 1 and words[0] else None
-        visit = " ".join(words[1:])
-        if analyte is None or analyte not in REFERENCE_UNITS or sheet.cells[column].dropna().map(looks_like_date).any():
+    for column, found in named.items():
+        if found is None or found.limit or sheet.cells[column].dropna().map(looks_like_date).any():
             continue
-        unit = bracket[1] if bracket else "ratio" if analyte == "inr" else "?"
+        if found.visit:
+            when = {"visit": {"value": found.visit}}
+        elif "visit" in visits:
+            when = visits
+        else:
+            continue
+        limits = {other.limit: name for name, other in named.items() if other and other.limit and other.analyte == found.analyte}
         parts.append({"sheet": sheet.name, "columns": {
-            "patient": columns["patient"], "visit": {"value": visit}, "analyte": {"value": analyte}, "value": column, "unit": {"value": unit}}})
+            "patient": columns["patient"], **when, "analyte": {"value": found.analyte}, "value": column, "unit": {"value": found.unit}, **limits}})
     return parts
 
 

@@ -47,7 +47,7 @@ COLUMN_NAMES = {
     },
     "labs": {
         "visit": "visit name; timepoint; time point; redcap event name; event name; zeitpunkt; visite",
-        "visit_day": "day; visit date; lab date; date; lab day; sample date; labordatum; entnahmedatum; datum; fecha",
+        "visit_day": "day; visit date; lab date; date; lab day; sample date; date of labs; date of lab; lab dt; blood draw date; date of blood draw; labordatum; entnahmedatum; datum; fecha",
         "analyte": "test; lab test; parameter; paramcd; lab; laborwert; messgroesse; analyse; analyt",
         "value": "result; lab value; lab result; aval; wert; ergebnis; resultat; valor; valore; messwert",
         "unit": "units; lab unit; einheit; unite; unidad; unita",
@@ -108,7 +108,11 @@ FALSE_WORDS = set("false no n nein non nee nao 0 unchecked falsch faux negative 
 DIED_WORDS = ({"dead", "died", "deceased", "death", "tot", "verstorben", "gestorben", "decede", "decedee", "mort", "fallecido", "muerto", "deceduto",
                "overleden"},
               {"alive", "living", "censored", "lebend", "lebt", "vivant", "vivante", "vivo", "levend"})
-BASELINE_WORDS = {"baseline", "screening", "bl", "base", "ausgangswert", "pre"}
+BASELINE_WORDS = {"baseline", "screening", "bl", "base", "ausgangswert", "pre", "enrolment", "enrollment", "inclusion", "pretreatment",
+                  "pre treatment", "before treatment", "vor therapie"}
+# words beside an analyte that tell neither which it is nor when it was measured
+ANALYTE_FILLERS = set("total serum plasma blood level value result lab phosphatase aminotransferase transaminase count".split())
+LIMIT_WORDS = {"upper_normal": {"uln", "upper", "high", "obergrenze"}, "lower_normal": {"lln", "lower", "low", "untergrenze"}}
 
 # Units by which a lab value of one unit is mistaken for another, as multiples of the reference unit's figures
 FACTORS = {"bilirubin": 17.1, "creatinine": 88.42, "albumin": 10.0, "platelets": 1000.0}

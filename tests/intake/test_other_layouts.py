@@ -59,6 +59,57 @@ tables:
         ("baseline", 30), ("month_3", 45), ("baseline", 28), ("month_3", 31)]
 
 
+OWN_DICTIONARY = """Variable / Field Name,Form Name,Field Type,Field Label,"Choices, Calculations, OR Slider Labels",Identifier?
+study_id,base,text,Study ID,,
+last_name,base,text,Last name,,y
+gender,base,radio,Sex,"1, Female | 2, Male",
+index_tx,base,dropdown,First liver-directed treatment,"1, TACE | 2, Y90",
+tx_dt,base,text,Date of first treatment,,
+vital,end,radio,Vital status,"0, Alive | 1, Dead",
+last_fu,end,text,Date of death or last contact,,
+comments,end,notes,Comments,,
+lab_dt,labs,text,Date of labs,,
+tbili,labs,text,Total bilirubin (umol/L),,
+alt,labs,text,ALT,,
+alt_uln,labs,text,ALT upper limit,,
+"""
+OWN_EXPORT = """study_id,redcap_event_name,last_name,gender,index_tx,tx_dt,vital,last_fu,comments,lab_dt,tbili,alt,alt_uln
+A1,enrolment_arm_1,Miller,1.0,1.0,2015-03-04,,,,2015-03-02,10,30,40
+A1,month_3_arm_1,,,,,,,,2015-06-02,12.5,,
+A1,end_arm_1,,,,,1.0,2016-03-03,moved away,,,,
+A2,enrolment_arm_1,Smith,2.0,2.0,2015-05-16,,,,2015-05-16,8,28,45
+A2,month_3_arm_1,,,,,,,,2015-08-14,9,41,45
+A2,end_arm_1,,,,,0.0,2017-05-15,,,,,
+"""
+
+
+def test_a_hospitals_own_redcap_project_imports_by_the_guess_as_it_stands(tmp_path, capsys):
+    """Its own names, events, one column per analyte, codes saved as 1.0. 4 March 2015 to 3 March 2016 are 365 days, 16 May 2015 to 15 May 2017 730."""
+    source = tmp_path / "redcap"
+    source.mkdir()
+    (source / "dictionary.csv").write_text(OWN_DICTIONARY)
+    (source / "export.csv").write_text(OWN_EXPORT)
+    mapping = tmp_path / "mapping.yaml"
+    assert main([str(source), "--suggest", str(mapping)]) == 0
+    assert "Left out, since they look identifying: last_name, comments." in capsys.readouterr().out
+    cohort = imported(source, tmp_path, capsys, "--mapping", str(mapping))
+    patients = cohort.patients
+    assert list(patients["sex"]) == ["female", "male"] and list(patients["first_treatment"]) == ["TACE", "Y90"]
+    assert list(patients["died"]) == [True, False]
+    assert list(patients["os_treatment_months"]) == pytest.approx([365 / 30.4375, 730 / 30.4375], abs=1e-6)
+    labs = cohort.labs[["patient", "visit", "visit_day", "analyte", "value", "unit", "upper_normal"]]
+    assert set(labs.fillna(0).itertuples(index=False, name=None)) == {
+        ("A1", "baseline", -2, "bilirubin", 10, "umol/L", 0), ("A1", "month_3", 90, "bilirubin", 12.5, "umol/L", 0),
+        ("A2", "baseline", 0, "bilirubin", 8, "umol/L", 0), ("A2", "month_3", 90, "bilirubin", 9, "umol/L", 0),
+        ("A1", "baseline", -2, "alt", 30, "U/L", 40), ("A2", "baseline", 0, "alt", 28, "U/L", 45), ("A2", "month_3", 90, "alt", 41, "U/L", 45)}
+
+
+def test_a_name_that_begins_like_an_analyte_is_no_measurement(tmp_path):
+    rows = "patient,treatment,os,died,alt_reason,ast_uln,na\nA,TACE,3,yes,tired,40,140\nB,TACE,5,no,well,40,141\n"
+    (tmp_path / "e.csv").write_text(rows)
+    assert set(suggest(read_source(tmp_path / "e.csv"))["tables"]) == {"patients"}
+
+
 def test_one_wide_sheet_with_laboratory_beside_the_patients(tmp_path, capsys):
     book = openpyxl.Workbook()
     book.active.append(["Patient", "Sex", "Treatment", "OS (days)", "Status", "ALT baseline (U/L)", "ALT 3 months (U/L)", "Bili baseline (µmol/L)"])
