@@ -1,7 +1,9 @@
 """One chapter executed headless by papermill, in a process of its own."""
 
+import logging
 import os
 import sys
+import tempfile
 import threading
 from importlib.util import find_spec
 from multiprocessing import parent_process
@@ -56,12 +58,19 @@ def prepare_worker(folder):
 
 
 def set_environment(folder):
-    """Set what kernels inherit from this process: the output folder, fixed clocks and seeds, no user's settings."""
+    """Set what kernels inherit from this process: the output folder, fixed clocks and seeds, no user's settings.
+
+    Temporary files go into the folder too: a kernel that is killed outright leaves its connection file, and with the
+    folder it is removed.
+    """
     folder = Path(folder)
+    temporary = folder / ".tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
     matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
     os.environ.update(
         _SINGLE_THREADED,
         STUDY_OUT=str(folder),
+        TMPDIR=str(temporary),
         PYTHONHASHSEED="0",
         SOURCE_DATE_EPOCH=PUBLICATION_EPOCH_S,
         IPYTHONDIR=str(folder / ".ipython"),
@@ -70,6 +79,7 @@ def set_environment(folder):
     )
     # an exported backend would keep the kernel from showing figures
     os.environ.pop("MPLBACKEND", None)
+    tempfile.tempdir = None  # read anew from the environment
 
 
 def _end_with(parent):
@@ -98,6 +108,7 @@ def execute_chapter(source, target, parameters, timeout_s):
     """
     source = Path(source)
     started = []
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # of a timeout it says what the error below says better
     notebook = read_source(source)
     if _is_own(parameters.get("cohort", "reference")):
         notebook = without_publication(notebook)

@@ -263,7 +263,7 @@ def _printed_figures():
 
 def _run_sphinx(book, html, title, announcement):
     """Call Sphinx in a process of its own: its extensions keep state that a second build in one process would meet."""
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt"]
+    command = [sys.executable, "-m", "lib.orphan", "sphinx", "-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt"]
     options = ["-D", f"html_theme_options.announcement={announcement}", "-D", f"html_title={title}"]
     finished = subprocess.run([*command, *options, book, html], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if finished.returncode:

@@ -1,7 +1,9 @@
 """Run the study: every chapter executed headless, and the executed chapters made into pages.
 
 ``python -m lib.run`` writes to ``build/``: ``notebooks/``, ``results/``, ``tables/``, ``figures/`` and ``html/``.
-A run works in ``.staging`` inside its output folder and moves its files out only when every chapter has succeeded.
+A run works in a folder of its own below ``.staging`` inside its output folder and moves its files out only when every
+chapter has succeeded. What a killed run has left there is removed by the next; a process of it that still writes, for the
+moment until it notices, cannot reach the folder of another run.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 from contextlib import contextmanager
 from glob import has_magic
 from pathlib import Path
@@ -76,8 +79,13 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
             from lib.run_record import write_run_record
 
             write_run_record(out, own, changes)
-    except (RunError, OSError) as error:
+    except RunError as error:
         print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = error.filename2 or error.filename
+        print(f"The run stopped: {error.strerror or error}{f' ({place})' if place else ''}. No file is half written; mend this and run again.",
+              file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped; earlier outputs are as they were.", file=sys.stderr)
@@ -270,8 +278,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
     """
     out = Path(out)
     with locked(out):
-        staging = out / STAGING
-        shutil.rmtree(staging, ignore_errors=True)
+        refuse_closed(out)
+        shutil.rmtree(out / STAGING, ignore_errors=True)
         keys, key_of_pages = chapter_keys(sources, changes), None
         if pages:
             key_of_pages = pages_key(keys)
@@ -284,7 +292,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
         try:
             chosen = with_dependants(sources, asked, out) if asked else []
             everything = len(chosen) == len(sources)
-            prepare_staging(staging, out, fresh=everything)
+            staging = prepare_staging(out, fresh=everything)
             if chosen:
                 _execute(chosen, changes, staging, timeout_s, n_processes)
             if pages:
@@ -295,7 +303,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
                 os.replace(staging / "report.docx", out / "report.docx")
             write_record(out, keys, {source.name for source in chosen}, products, key_of_pages)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(out / STAGING, ignore_errors=True)
 
 
 def _execute(chosen, changes, staging, timeout_s, n_processes):
@@ -339,6 +347,19 @@ def locked(out):
         yield
 
 
+def refuse_closed(out):
+    """Refuse to begin where a folder to be filled at the end cannot be written.
+
+    Raises
+    ------
+    RunError
+        With the folder's name.
+    """
+    for folder in (out, *(path for product in PRODUCTS for path in [out / product, *(out / product).rglob("*")] if path.is_dir())):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise RunError(f"The output folder {folder} cannot be written: Permission denied.")
+
+
 def with_dependants(sources, asked, out):
     """The chapters asked for, with those that must be executed beside them to keep ``out`` of one piece."""
     held = {path.stem for path in (out / "results").glob("*.json")}
@@ -349,14 +370,16 @@ def with_dependants(sources, asked, out):
     return [source for source in sources if source.name in names]
 
 
-def prepare_staging(staging, out, fresh):
-    """An empty staging folder or, for a run of some chapters, a copy of what the other chapters have written."""
-    staging.mkdir()
+def prepare_staging(out, fresh):
+    """A new, empty staging folder or, for a run of some chapters, one with a copy of what the other chapters have written."""
+    (out / STAGING).mkdir(exist_ok=True)
+    staging = Path(tempfile.mkdtemp(dir=out / STAGING))
     for product in PRODUCTS[:-1]:
         if not fresh and (out / product).is_dir():
             shutil.copytree(out / product, staging / product)
         else:
             (staging / product).mkdir()
+    return staging
 
 
 def publish(staging, out, products):

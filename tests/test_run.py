@@ -183,7 +183,7 @@ def test_a_runner_killed_outright_leaves_outputs_whole_and_nothing_running(colle
     collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)")
     program = "import sys; from lib.run import main; main(sys.argv[2:], sys.argv[1])"
     runner = subprocess.Popen([sys.executable, "-c", program, folder, "--no-pages", "--out", out])
-    wait_for(lambda: (out / ".staging" / "reached").exists())
+    wait_for(lambda: list((out / ".staging").glob("*/reached")))
     family = psutil.Process(runner.pid).children(recursive=True)
     assert len(family) >= 2  # a worker and its kernel
     runner.send_signal(signal.SIGKILL)
