@@ -37,7 +37,8 @@ def chapter_keys(sources, changes, root=ROOT):
     for source in sorted(sources, key=lambda source: source.runs_last):
         given = changes.get(source.name, {})
         cohort = Path(str(given.get("cohort", "")))
-        own = _contents(cohort, cohort) if cohort.is_absolute() else ()
+        own = [*_contents(cohort, cohort)] if cohort.is_absolute() else []
+        own += [_of_file(paper)] if (paper := Path(str(given.get("paper", "")))).is_absolute() else []
         others = sorted(keys.items()) if source.runs_last else ()
         keys[source.name] = _digest(shared, _of_file(source.path), json.dumps(given, sort_keys=True), *own, others)
     return keys

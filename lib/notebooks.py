@@ -12,7 +12,7 @@ import nbformat
 AFTER_THE_OTHERS = ("05_verdict",)
 
 #: Chapters about the publication and not about a cohort's patients: a run on another cohort leaves them out.
-ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified")
+ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified", "07_another_paper")
 
 #: Tag of cells that speak of the publication: they are left out, too, where the cohort is not the published study's.
 PUBLISHED = "published"

@@ -116,6 +116,13 @@ PARAMETERS: dict[str, Parameter] = {
     "detectable_power": number_between(0.8, "power at which the smallest detectable hazard ratio is given", 0.5, 1, strict=True),
     "n_resamples": whole_between(2000, "random resamples of the bootstrap, permutation and cut-point search", 200, 20_000),
     "seed": whole_between(20200905, "seed of the random resamples", 0, 2**31 - 1),
+    "paper": Parameter("six_mp", "which other paper: a CSV under data/another_paper/, or a path to your own",
+                       "the name of a CSV under data/another_paper/, or a path", lambda value: isinstance(value, str) and bool(value)),
+    "n_cohorts": whole_between(300, "most invented cohorts kept that agree with the other paper", 50, 5000),
+    "search_seconds": number_between(1.0, "effort of drawing one group, in seconds of the machine it was measured on", 0.1, 600),
+    "p_within": number_between(0.0, "how far a P value may be from the printed one, beyond rounding", 0, 0.5),
+    "limits_within": number_between(0.0, "how far a limit of a median may be from the printed one, in the paper's time unit", 0, 10_000),
+    "search_seed": whole_between(1, "seed of the search for cohorts that agree with the other paper", 0, 2**31 - 1),
 }
 
 
@@ -151,8 +158,8 @@ def changed_from_paper(parameters: dict) -> dict[str, tuple]:
     Returns
     -------
     dict
-        Name -> (value, the paper's value); the cohort does not count, being data, nor does a choice
-        that changes only what is shown.
+        Name -> (value, the paper's value); the cohort and the other paper do not count, being data, nor does a
+        choice that changes only what is shown.
     """
     return {name: (value, PARAMETERS[name].paper) for name, value in parameters.items()
-            if name != "cohort" and not PARAMETERS[name].presentation and value != PARAMETERS[name].paper}
+            if name not in ("cohort", "paper") and not PARAMETERS[name].presentation and value != PARAMETERS[name].paper}

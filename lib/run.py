@@ -61,6 +61,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
             return many_sites(sources, given, options)
         if options.cohort:
             given["cohort"] = cohort_parameter(options.cohort)
+        if "paper" in given:
+            given["paper"] = paper_parameter(given["paper"])
         changes = changed_parameters(asked, given)
         out = Path(options.out).resolve() if options.out else default_folder(ROOT / "build", changes)
         if options.refresh and any(changes.values()):
@@ -164,6 +166,22 @@ def cohort_parameter(name):
     return str(given.resolve())
 
 
+def paper_parameter(name):
+    """What the chapter on another paper is given for ``-p paper``: a name under ``data/another_paper/`` as it is, else an absolute path.
+
+    Raises
+    ------
+    NotebookError
+        When there is no such file.
+    """
+    if (ROOT / "data" / "another_paper" / f"{name}.csv").is_file():
+        return name
+    given = Path(name).expanduser()
+    if not given.is_file():
+        raise NotebookError(f"-p paper {name}: there is no such file, and no {name}.csv under data/another_paper/.")
+    return str(given.resolve())
+
+
 def own_cohort(given):
     """The reader's own cohort among the given parameters; None where it is the published study's."""
     if given.get("cohort", "reference") == "reference":
@@ -244,7 +262,7 @@ def default_folder(build, changes):
     changed = {name: value for values in changes.values() for name, value in values.items()}
     if not changed:
         return build
-    parts = [f"{name}={Path(value).name if name == 'cohort' else value}" for name, value in sorted(changed.items())]
+    parts = [f"{name}={Path(value).name if name in ('cohort', 'paper') else value}" for name, value in sorted(changed.items())]
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 

@@ -75,7 +75,7 @@ def test_the_papers_own_choices():
 def test_every_choice_takes_the_papers_value_and_refuses_nonsense(name):
     choice = PARAMETERS[name]
     check_parameters({name: choice.paper})
-    assert (name in changed_from_paper({name: object()})) != (name == "cohort" or choice.presentation)
+    assert (name in changed_from_paper({name: object()})) != (name in ("cohort", "paper") or choice.presentation)
     for nonsense in (object(), math.nan, ["x"], b"x", "" if isinstance(choice.paper, str) else "no such value"):
         with pytest.raises(ParameterError, match=rf"^{name} = "):
             check_parameters({name: nonsense})
