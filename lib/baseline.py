@@ -12,12 +12,13 @@ import pandas as pd
 
 from lib.cohort import Cohort
 from lib.contract import SITES, TREATMENTS
+from lib.refusal import Refusal
 from lib.units import REFERENCE_UNITS, to_reference_units
 
 YES_NO = ("yes", "no")
 
 
-class BaselineError(ValueError):
+class BaselineError(Refusal, ValueError):
     """A baseline variable cannot be summarised as asked; the message says why and what to do."""
 
 

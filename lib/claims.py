@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.published import DATA, LedgerError, agrees, read_ledger
 from lib.quantity_names import readable
+from lib.refusal import Refusal
 
 CLAIM_COLUMNS = ["claim", "place", "relation", "subject", "object", "p", "note"]
 RELATIONS = ("above", "below", "within", "not significant", "printed in", "needs a control arm")
@@ -22,7 +23,7 @@ LITERATURE_GROUPS = {
 }
 
 
-class ClaimError(ValueError):
+class ClaimError(Refusal, ValueError):
     """The claims table cannot be evaluated; the message names the row and the remedy."""
 
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from lib.refusal import Refusal
+
 if TYPE_CHECKING:
     import pandera.pandas as pandera
 
@@ -197,7 +199,7 @@ class Problem:
         return f"{self.file}, {place}{column}{value}: expected {self.expected}; {self.remedy}."
 
 
-class CohortError(ValueError):
+class CohortError(Refusal, ValueError):
     """A cohort is not there or breaks the contract; ``problems`` lists each breach, worst first."""
 
     def __init__(self, sentence: str, problems: Iterable[Problem] = ()):

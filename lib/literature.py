@@ -7,12 +7,13 @@ from pathlib import Path
 import pandas as pd
 
 from lib.published import DATA
+from lib.refusal import Refusal
 
 LITERATURE_COLUMNS = ["study", "topic", "subgroup", "n", "quantity", "value", "lower", "upper", "interval", "unit",
                       "time_origin", "source", "paper_prints", "place", "note"]
 
 
-class LiteratureError(ValueError):
+class LiteratureError(Refusal, ValueError):
     """The table of other studies cannot be read; the message names the column and the remedy."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.refusal import Refusal
 from lib.units import MOLAR_MASS_G_MOL, to_reference_units
 
 BASELINE, MONTH_3 = "baseline", "month_3"
@@ -17,7 +18,7 @@ CLASSES = {"meld_band": "MELD band", "albi_grade": "ALBI grade", "child_pugh_cla
 _INPUTS = ["creatinine", "bilirubin", "inr", "sodium", "albumin"]
 
 
-class LiverScoreError(ValueError):
+class LiverScoreError(Refusal, ValueError):
     """A liver score cannot be computed from these values; the message says which and why."""
 
 

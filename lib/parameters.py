@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from lib.refusal import Refusal
 
-class ParameterError(ValueError):
+
+class ParameterError(Refusal, ValueError):
     """A parameter has a value that is not allowed; the message names it, the value and what is allowed."""
 
 

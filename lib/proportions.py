@@ -8,12 +8,13 @@ import numpy as np
 from scipy.special import gammaln
 
 from lib.published import agrees
+from lib.refusal import Refusal
 
 INTERVALS = {"clopper-pearson": "beta", "wilson": "wilson"}
 LARGEST_ENUMERATION = 3_000_000
 
 
-class ProportionError(ValueError):
+class ProportionError(Refusal, ValueError):
     """A count and its denominator do not make a proportion; the message says which and why."""
 
 

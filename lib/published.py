@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.refusal import Refusal
+
 DATA = Path(__file__).resolve().parent.parent / "data"
 LEDGER_COLUMNS = ["quantity", "printed", "unit", "place", "expected", "note"]
 VERDICTS = ("reproduced", "differs", "not derivable", "method")
@@ -24,7 +26,7 @@ _WORDS = {word: number for number, word in enumerate(
     "sixteen seventeen eighteen nineteen twenty".split())}
 
 
-class LedgerError(ValueError):
+class LedgerError(Refusal, ValueError):
     """The ledger cannot be read as figures; the message names the row and the remedy."""
 
 

@@ -154,8 +154,9 @@ def add_word_table(document, html: str, caption: str) -> None:
     tree = parser.fromstring(html)
     rows = tree.xpath(".//thead/tr | .//tbody/tr")
     n_columns = max(sum(int(cell.get("colspan", 1)) for cell in row) for row in rows)
-    document.add_paragraph(caption, style="Caption")
-    grid = document.add_table(rows=len(rows), cols=n_columns, style="Light List")
+    document.add_paragraph(caption, style="Caption").paragraph_format.keep_with_next = True
+    grid = document.add_table(rows=len(rows), cols=n_columns)
+    size = _word_size(n_columns)
     cells = [list(row.cells) for row in grid.rows]  # grid.cell() lists the whole table at every call
     taken: set[tuple[int, int]] = set()
     for r, row in enumerate(rows):
@@ -168,11 +169,72 @@ def add_word_table(document, html: str, caption: str) -> None:
             last = cells[min(r + high, len(rows)) - 1][min(column + wide, n_columns) - 1]
             merged = cells[r][column].merge(last)
             merged.text = " ".join(cell.text_content().split())
-            for run in merged.paragraphs[0].runs:
-                run.bold = cell.tag == "th" and row.getparent().tag == "thead"
+            _dress_word_cell(merged.paragraphs[0], cell, size)
             column += wide
+    _share_word_width(grid)
+    n_head = len(tree.xpath(".//thead/tr"))
+    for r, row in enumerate(grid.rows):
+        _dress_word_row(row, heads=r < n_head, rules=["top"] * (r == 0) + ["bottom"] * (r in (n_head - 1, len(rows) - 1)))
     for note in tree.xpath(".//tfoot//td"):
-        document.add_paragraph(" ".join(note.text_content().split()))
+        document.add_paragraph().add_run(" ".join(note.text_content().split())).font.size = size
+
+
+def _word_size(n_columns: int):
+    """Type that lets a table of so many columns stand upright on A4."""
+    from docx.shared import Pt
+
+    return Pt(9 if n_columns <= 5 else 8 if n_columns <= 8 else 6.5)
+
+
+def _share_word_width(grid, width_cm: float = 17.0) -> None:
+    """Columns share the page by what they hold: each by its longest cell, words beyond thirty letters breaking into lines."""
+    from docx.shared import Cm
+
+    longest = [4] * len(grid.columns)
+    for row in grid.rows:
+        column = 0
+        for cell in row._tr.tc_lst:
+            if cell.grid_span == 1:
+                longest[column] = max(longest[column], min(30, len("".join(cell.itertext())) + 2))
+            column += cell.grid_span
+    widths = [Cm(width_cm * letters / sum(longest)) for letters in longest]
+    for column, width in zip(grid.columns, widths, strict=True):
+        column._gridCol.w = width
+    for row in grid.rows:
+        column = 0
+        for cell in row._tr.tc_lst:
+            cell.width = sum(widths[column : column + cell.grid_span])
+            column += cell.grid_span
+
+
+def _dress_word_cell(paragraph, cell, size) -> None:
+    """Bold for headings, right for figures, and no room between the lines of a table."""
+    from docx.enum.text import WD_ALIGN_PARAGRAPH
+
+    heading = "gt_group_heading" in cell.get("class", "") or cell.getparent().getparent().tag == "thead"
+    paragraph.paragraph_format.space_after = paragraph.paragraph_format.space_before = 0
+    if "gt_right" in cell.get("class", ""):
+        paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    for run in paragraph.runs:
+        run.font.size, run.bold = size, heading
+
+
+def _dress_word_row(row, heads: bool, rules: list[str]) -> None:
+    """A row stays on one page, heads are repeated on each page, and rules stand above and below as in print."""
+    from docx.oxml import OxmlElement
+    from docx.oxml.ns import qn
+
+    properties = row._tr.get_or_add_trPr()
+    for name in ["w:cantSplit"] + ["w:tblHeader"] * heads:
+        properties.append(OxmlElement(name))
+    for cell in row._tr.tc_lst if rules else ():
+        borders = OxmlElement("w:tcBorders")
+        for side in rules:
+            border = OxmlElement(f"w:{side}")
+            border.set(qn("w:val"), "single")
+            border.set(qn("w:sz"), "8")
+            borders.append(border)
+        cell.get_or_add_tcPr().append(borders)
 
 
 def save_docx(document, path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
+from lib.refusal import Refusal
 from lib.units import to_reference_units
 
 CTCAE_FILE = Path(__file__).resolve().parent.parent / "data" / "ctcae.csv"
@@ -26,7 +27,7 @@ HYS_LAW, TEMPLES_COROLLARY, HYPERBILIRUBINAEMIA = "Hy's law range", "Temple's co
 _RELATIVE_TOLERANCE = 1e-9
 
 
-class ToxicityError(ValueError):
+class ToxicityError(Refusal, ValueError):
     """Toxicity cannot be graded from these rows; the message names what is wrong and the remedy."""
 
 

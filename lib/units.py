@@ -7,6 +7,8 @@ from functools import cache
 
 import pandas as pd
 
+from lib.refusal import Refusal
+
 REFERENCE_UNITS = {
     "albumin": "g/dL", "bilirubin": "mg/dL", "inr": "ratio", "alt": "U/L", "ast": "U/L", "alp": "U/L",
     "creatinine": "mg/dL", "platelets": "10^3/uL", "sodium": "mmol/L",
@@ -22,7 +24,7 @@ _COUNT_SPELLINGS = {"k/ul": "10^3/uL", "x10e3/ul": "10^3/uL", "thou/ul": "10^3/u
 _PLAUSIBLE = re.compile(r"[^\^*]{1,24}((\^|\*\*)-?\d{1,2}[^\^*]{0,12}){0,2}")
 
 
-class UnitError(ValueError):
+class UnitError(Refusal, ValueError):
     """A laboratory unit cannot be read or does not fit its analyte; the message names both and the remedy."""
 
 

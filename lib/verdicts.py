@@ -10,9 +10,14 @@ import pandas as pd
 
 from lib.published import read_results
 from lib.quantity_names import readable
+from lib.refusal import Refusal
 
 SECTIONS = ("Abstract", "Main points", "Methods", "Results", "Figures", "Table 1", "Table 2", "Table 3", "Discussion")
 ROOT = Path(__file__).resolve().parent.parent
+
+
+class NothingHandedOn(Refusal, FileNotFoundError):
+    """No chapter has handed on results; the message says how to get them."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +52,13 @@ def results_folder(out: Path, own_chapter: str = "05_verdict") -> Path:
 
     Raises
     ------
-    FileNotFoundError
-        One sentence, if no chapter has handed on results.
+    NothingHandedOn
+        If no chapter has handed on results.
     """
     for folder in (Path(out) / "results", ROOT / "build" / "results"):
         if any(path.stem != own_chapter for path in folder.glob("*.json")):
             return folder
-    raise FileNotFoundError("No results of the other chapters are found: run them first, with 'python -m lib.run'.")
+    raise NothingHandedOn("No results of the other chapters are found: run them first, with 'python -m lib.run'.")
 
 
 def read_handed_on(folder: Path, own_chapter: str = "05_verdict") -> HandedOn:

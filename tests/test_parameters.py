@@ -9,6 +9,18 @@ from lib.parameters import (PARAMETERS, ParameterError, changed_from_paper, chec
                             whole_between)
 
 
+def test_a_notebook_shows_a_refusal_as_its_sentence_alone(capsys, monkeypatch, tmp_path):
+    """In JupyterLab, where a reader changes the parameters cell and a traceback would hide the sentence."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    shell = InteractiveShell()
+    result = shell.run_cell("from lib.parameters import check_parameters\ncheck_parameters({'conf_level': 95})")
+    shown = capsys.readouterr().out.strip()
+    assert isinstance(result.error_in_exec, ParameterError)
+    assert shown == f"ParameterError: {result.error_in_exec}" and "conf_level = 95 is not allowed" in shown
+
+
 @pytest.fixture
 def known(monkeypatch):
     """Three choices of our own making, so that the rules are tested apart from the list."""

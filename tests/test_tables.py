@@ -7,9 +7,12 @@ import docx
 import numpy as np
 import pandas as pd
 import pytest
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from lxml import html as html_parser
 
 from lib.tables import add_word_table, render, save_docx, to_html, write_csv, write_docx
+
+W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 RESPONSE = pd.DataFrame({
     "Criterion": ["RECIST", "RECIST", "mRECIST", "mRECIST"], "Response": ["PD", "SD", "PD", "SD"],
@@ -166,6 +169,28 @@ def test_word_has_the_caption_above_and_the_notes_below(word):
     assert kinds == ["p", "tbl", "p", "p"]
     assert [paragraph.text for paragraph in word.paragraphs] == ["Table 3.1. Response (n = 24/24).", "Of 24 patients.", "PD: progressive disease."]
     assert word.paragraphs[0].style.name == "Caption"
+
+
+def test_word_repeats_the_heads_keeps_rows_whole_and_sets_figures_right(word):
+    rows = word.tables[0].rows
+    told = [[child.tag.rpartition("}")[2] for child in row._tr.trPr] for row in rows]
+    assert [("cantSplit" in each, "tblHeader" in each) for each in told] == [(True, True)] * 2 + [(True, False)] * 6
+    assert [cell.paragraphs[0].alignment for cell in rows[3].cells][1:] == [WD_ALIGN_PARAGRAPH.RIGHT] * 4
+    assert [bool(rows[i].cells[0].paragraphs[0].runs[0].bold) for i in (0, 2, 3)] == [True, True, False]
+
+
+def test_word_draws_the_three_rules_of_a_printed_table(word):
+    """Once in each cell: Word refuses a file with the same properties twice."""
+    ruled = [[[border.tag.rpartition("}")[2] for border in borders] for borders in row._tr.iter(f"{{{W}}}tcBorders")] for row in word.tables[0].rows]
+    assert [{tuple(each) for each in row} for row in ruled] == [{("top",)}, {("bottom",)}, *[set()] * 5, {("bottom",)}]
+    assert all(len(cell.tcPr.findall(f"{{{W}}}tcBorders")) <= 1 for row in word.tables[0].rows for cell in row._tr.tc_lst)
+
+
+def test_word_columns_share_the_page_by_what_they_hold(word):
+    widths = [column.width.cm for column in word.tables[0].columns]
+    assert sum(widths) == pytest.approx(17.0, abs=0.01) and widths[0] > widths[1]
+    for row in word.tables[0].rows:
+        assert sum(cell.width for cell in row._tr.tc_lst) == sum(column.width for column in word.tables[0].columns)
 
 
 def test_word_files_are_the_same_bytes_each_time_and_name_nobody(tmp_path):

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.refusal import Refusal
+
 BASELINE = "baseline"
 NON_CR_NON_PD = "non-CR/non-PD"
 CATEGORIES = ("CR", "PR", "SD", NON_CR_NON_PD, "PD", "NE")
@@ -30,7 +32,7 @@ COLUMNS = ("patient", "visit", "lesion", "longest_diameter_mm", "target", "new",
 TARGET_CHOICES = ("recorded", "largest")
 
 
-class ResponseError(ValueError):
+class ResponseError(Refusal, ValueError):
     """Lesions that no response can be read from; the message names patient, lesion and remedy."""
 
 

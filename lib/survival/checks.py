@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH, LONGEST_PLAUSIBLE_MONTHS
+from lib.refusal import Refusal
 
 
-class SurvivalDataError(ValueError):
+class SurvivalDataError(Refusal, ValueError):
     """Survival data that cannot be analysed; the message says what is wrong and what to do."""
 
 
