@@ -25,15 +25,15 @@
 
 # %% tags=["parameters"]
 cohort = "reference"           # a folder under data/, or a path to your own
-conf_level = 0.95              # two-sided coverage of every interval below
-age_cut_years = 60             # the paper's cut between the two age groups
-early_treatment_months = 4.0   # longest gap from liver metastasis to treatment that counts as early
-ablation_max_lesions = 3       # the allocation rule: ablation for at most this many liver lesions ...
-ablation_size_limit_mm = 30.0  # ... each of them smaller than this
+conf_level = 0.95              # two-sided coverage of every interval below; 0.5 to 0.999
+age_cut_years = 60             # the paper's cut between the two age groups; 18 to 100
+early_treatment_months = 4.0   # longest gap from liver metastasis to treatment that counts as early; 0 to 600
+ablation_max_lesions = 3       # the allocation rule: ablation for at most this many liver lesions (1 to 50) ...
+ablation_size_limit_mm = 30.0  # ... each of them smaller than this; 1 to 200
 show_p_values = False          # add P values to Table 1; why they are off is said there
-patients_drawn = 40            # most patients drawn one by one in the figures
+patients_drawn = 40            # most patients drawn one by one in the figures; 10 to 80
 publish = False                # True: counts of few patients are suppressed, single patients left out
-smallest_count = 5             # with publish: the smallest count that is shown
+smallest_count = 5             # with publish: the smallest count that is shown; 2 to 100
 
 # %%
 import matplotlib.pyplot as plt

@@ -24,14 +24,14 @@
 
 # %% tags=["parameters"]
 cohort = "reference"            # a folder under data/, or a path to your own
-conf_level = 0.95               # two-sided coverage of every interval below
+conf_level = 0.95               # two-sided coverage of every interval below; 0.5 to 0.999
 ctcae_version = 5               # 4.03, 5 or 6; the paper used 5
 baseline_rule = "as printed"    # or "multiples of ULN": ignore an abnormal baseline
 toxicity_visit = "month_3"      # the visit at which laboratory toxicity is judged
-toxicity_window_months = 3.0    # clinical events count from first treatment to here
-patients_drawn = 40             # most patients drawn one by one; larger cohorts are thinned evenly
+toxicity_window_months = 3.0    # clinical events count from first treatment to here; 0 to 600
+patients_drawn = 40             # most patients drawn one by one; larger cohorts are thinned evenly; 10 to 80
 publish = False                 # True: counts of few patients are suppressed, single patients left out
-smallest_count = 5              # with publish: the smallest count that is shown
+smallest_count = 5              # with publish: the smallest count that is shown; 2 to 100
 
 # %%
 from matplotlib.figure import Figure

@@ -24,20 +24,20 @@
 
 # %% tags=["parameters"]
 cohort = "reference"              # a folder under data/, or a path to your own
-conf_level = 0.95                 # two-sided coverage of every interval below
+conf_level = 0.95                 # two-sided coverage of every interval below; 0.5 to 0.999
 response_visit = "month_3"        # the visit at which response is read
 target_lesions = "recorded"       # targets as the reader marked them, or the "largest" within the limits
 response_denominator = "treated"  # rates are shares of all "treated" patients, or of the "evaluable" ones
 confirm_response = False          # whether a best response needs a confirming visit
-minimum_stable_days = 42          # earliest day at which disease counts as stable
-reader_kappa = 0.53               # agreement of two readers beyond chance (Suzuki et al., Acta Oncol, 39 patients)
+minimum_stable_days = 42          # earliest day at which disease counts as stable; 0 to 365
+reader_kappa = 0.53               # agreement of two readers beyond chance (Suzuki et al., Acta Oncol, 39 patients); 0 to 1
 reader_matrix = None              # or a matrix of your own: {"CR": {"CR": 0.9, "PR": 0.1}, ...}
-reader_draws = 5000               # second readings of the whole cohort that are drawn
+reader_draws = 5000               # second readings of the whole cohort that are drawn; 100 to 100000
 reader_seed = 2020                # seed of these draws
-largest_denominator = 100         # the largest n tried when a printed percentage is traced to its denominator
-patients_drawn = 40               # most patients drawn or listed one by one
+largest_denominator = 100         # the largest n tried when a printed percentage is traced to its denominator; 10 to 1000
+patients_drawn = 40               # most patients drawn or listed one by one; 10 to 80
 publish = False                   # True: counts of few patients are suppressed, single patients left out
-smallest_count = 5                # with publish: the smallest count that is shown
+smallest_count = 5                # with publish: the smallest count that is shown; 2 to 100
 
 # %%
 from lib import response_tables as tables

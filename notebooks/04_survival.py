@@ -27,20 +27,20 @@
 
 # %% tags=["parameters"]
 cohort = "reference"                 # a folder under data/, or a path to your own
-conf_level = 0.95                    # two-sided coverage of every interval below
-early_treatment_months = 4.0         # longest gap from liver metastasis to treatment that counts as early
-landmark_months = 3.0                # from when patients count, where groups become known only after treatment
+conf_level = 0.95                    # two-sided coverage of every interval below; 0.5 to 0.999
+early_treatment_months = 4.0         # longest gap from liver metastasis to treatment that counts as early; 0 to 600
+landmark_months = 3.0                # from when patients count, where groups become known only after treatment; 0 to 24
 median_convention = "spss"           # whose median and interval: "spss", "r", "sas" or "lifelines"
 modern_interval = "log-log"          # scale of the second interval and of the bands: "log-log", "log" or "plain"
 cox_ties = "breslow"                 # tied deaths in Cox regression: "breslow", "efron" or "exact"
 liver_pfs_definition = "liver"       # event of liver PFS: "liver", "liver_or_death" or "any_or_death"
 crossovers = "first treatment"       # patients with a second treatment: "first treatment" or "censored at the switch"
-detectable_power = 0.8               # power at which the smallest detectable hazard ratio is given
-n_resamples = 2000                   # random resamples of the bootstrap, permutation and cut-point search
+detectable_power = 0.8               # power at which the smallest detectable hazard ratio is given; above 0.5, below 1
+n_resamples = 2000                   # random resamples of the bootstrap, permutation and cut-point search; 200 to 20000
 seed = 20200905                      # of the random resamples
-smallest_risk_set = 5                # a delayed-entry curve starts where so many patients are at risk
+smallest_risk_set = 5                # a delayed-entry curve starts where so many patients are at risk; 1 to 1000
 publish = False                      # True: counts of few patients are suppressed, single patients left out
-smallest_count = 5                   # with publish: the smallest count that is shown
+smallest_count = 5                   # with publish: the smallest count that is shown; 2 to 100
 
 # %%
 from lib import survival_records as records

@@ -22,7 +22,7 @@
 
 # %% tags=["parameters"]
 cohort = "reference"       # a folder under data/, or a path to your own
-largest_denominator = 100  # the largest n tried when a printed percentage is traced to its denominator
+largest_denominator = 100  # the largest n tried when a printed percentage is traced to its denominator; 10 to 1000
 
 # %%
 from lib.claims import judge_claims, quoted_studies, read_claims

@@ -87,7 +87,7 @@ def test_what_a_chapter_says_to_try_works(source, name, value, study_run, tmp_pa
 
 
 @each_chapter
-def test_the_parameters_cell_says_of_each_choice_what_it_does_and_which_words_it_takes(source):
+def test_the_parameters_cell_says_of_each_choice_what_it_does_and_which_values_it_takes(source):
     (cell,) = [cell for cell in read_source(source.path).cells if "parameters" in cell.metadata.get("tags", [])]
     for line in cell.source.splitlines():
         name = line.split(" = ")[0]
@@ -96,6 +96,10 @@ def test_the_parameters_cell_says_of_each_choice_what_it_does_and_which_words_it
         if words := re.match(r"one of ('.*)", PARAMETERS[name].allowed):
             unnamed = [word for word in re.findall(r"'([^']+)'", words.group(1)) if word not in line]
             assert not unnamed, f"{source.name}: {name} also takes {unnamed}"
+        ends = re.match(r"a (?:whole )?number (?:from|above) (\S+) (?:to|and below) (\S+)", PARAMETERS[name].allowed)
+        if ends and "seed" not in name:
+            low, high = ends.groups()
+            assert re.search(rf"\b{low} to {high}\b|above {low}, below {high}\b", comment), f"{source.name}: {name} takes {low} to {high}"
 
 
 @each_chapter
