@@ -81,7 +81,7 @@ def wrong_denominators(ledger: pd.DataFrame, largest: int = 100) -> list[Finding
         One per column, with the denominators that fit all its percentages.
     """
     findings = []
-    for column, rows in _table_cells(ledger).groupby("column", sort=False):
+    for column, rows in table_cells(ledger).groupby("column", sort=False):
         counts = [int(parse_printed(text).value) for text in rows["count"]]
         fitting = denominators_giving(counts, rows.percent, up_to=largest)
         if any(counts) and sum(counts) not in fitting:
@@ -303,7 +303,7 @@ def _groups(counts: dict[str, int]) -> list[str]:
     return [group for group in groups if f"mrecist.{group}.pd.count" in counts]
 
 
-def _table_cells(ledger: pd.DataFrame) -> pd.DataFrame:
+def table_cells(ledger: pd.DataFrame) -> pd.DataFrame:
     """Table cells that print a count and its percentage, with the column of patients they belong to."""
     table = ledger[ledger.place.str.startswith("Table")].copy()
     table["kind"] = table.quantity.str.rsplit(".", n=1).str[-1]

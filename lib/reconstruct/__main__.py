@@ -13,6 +13,8 @@ from pathlib import Path
 
 from lib.published import DATA, read_ledger
 from lib.reconstruct.completion import complete
+from lib.reconstruct.constraints import ConstraintError
+from lib.reconstruct.proofs.counts import refused_percentages
 from lib.reconstruct.search import SearchError, find_skeleton
 from lib.reconstruct.tables import write_tables
 from lib.reconstruct.verify import report, verify
@@ -33,9 +35,16 @@ def reconstruct(seed: int, out: Path, ledger_path: Path) -> int:
     -------
     int
         0 where every figure and rule is as expected, else 1.
+
+    Raises
+    ------
+    ConstraintError
+        If the ledger contradicts itself, with the rows named: before any search.
     """
     started = time.monotonic()
     ledger = read_ledger(ledger_path)
+    if wrong := refused_percentages(ledger):
+        raise ConstraintError("\n".join(wrong))
     _progress("searching for a survival skeleton", started)
     skeleton = find_skeleton(seed, ledger)
     _progress("completing it", started)

@@ -119,7 +119,7 @@ def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator,
                           f"the search enumerates at most {MOST_ORDERS}.")
     orders, positions = np.zeros(n_orders, np.int64), np.zeros(n_orders, np.int64)
     found = kernels.possible_orders(
-        constraints.n, constraints.n_died, _start_bounds(constraints, exhaustive),
+        constraints.n, constraints.n_died, start_bounds(constraints, exhaustive),
         constraints.rows["os_treatment"].as_array(), CONF_FACTOR, _ends(constraints.follow_up_median), orders, positions)
     shuffled = rng.permutation(found)
     by_position = shuffled[np.argsort(positions[shuffled], kind="stable")]
@@ -131,7 +131,7 @@ def bounded_order(bits: int, constraints: SurvivalConstraints, exhaustive: bool 
     died = np.zeros(constraints.n, dtype=bool)
     kernels.unpack(bits, died)
     reading = reading_of(constraints.rows["os_treatment"], died)
-    bounds = _start_bounds(constraints, exhaustive)
+    bounds = start_bounds(constraints, exhaustive)
     position = np.array([reading.median, reading.above, reading.below])
     for _ in range(3):
         kernels.tighten_row(bounds, position, reading.width, reading.row.as_array())
@@ -293,21 +293,40 @@ def complete_clocks(solution: Solution, constraints: SurvivalConstraints,
     DataFrame or None
         None if some draw could not be mended into its printed row.
     """
-    months = treatment_months(solution.programme, solution.readings, constraints.follow_up_median,
-                              0.8 * solution.room, rng)
-    if months is None:
-        return None
-    skeleton = pd.DataFrame({"os_treatment_months": months, "died": solution.order.died})
-    for reading in solution.choice:
-        flags = np.zeros(constraints.n, dtype=bool)
-        kernels.unpack(int(rng.choice(reading.labels)), flags)
-        skeleton[reading.comparison.grouping.flag] = flags
-    for clocks in (outer_clocks, liver_progression):
+    skeleton = treated_patients(solution, constraints, rng)
+    for clocks in (outer_clocks, liver_progression) if skeleton is not None else ():
         columns = clocks(skeleton, constraints, rng)
         if columns is None:
             return None
         skeleton = skeleton.join(columns)
-    return skeleton.sample(frac=1, random_state=rng).reset_index(drop=True)
+    return None if skeleton is None else skeleton.sample(frac=1, random_state=rng).reset_index(drop=True)
+
+
+def treated_patients(solution: Solution, constraints: SurvivalConstraints,
+                     rng: np.random.Generator) -> pd.DataFrame | None:
+    """Times from first treatment and the labels of every grouping, drawn at random on a solution.
+
+    Parameters
+    ----------
+    solution : Solution
+    constraints : SurvivalConstraints
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    DataFrame or None
+        In order of time; None if no draw of times survives rounding.
+    """
+    months = treatment_months(solution.programme, solution.readings, constraints.follow_up_median,
+                              0.8 * solution.room, rng)
+    if months is None:
+        return None
+    patients = pd.DataFrame({"os_treatment_months": months, "died": solution.order.died})
+    for reading in solution.choice:
+        flags = np.zeros(constraints.n, dtype=bool)
+        kernels.unpack(int(rng.choice(reading.labels)), flags)
+        patients[reading.comparison.grouping.flag] = flags
+    return patients
 
 
 def find_skeleton(seed: int, ledger: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -368,7 +387,7 @@ def _shortest(constraints: SurvivalConstraints, exhaustive: bool) -> Interval:
     return constraints.follow_up_min if exhaustive else Interval(day, day)
 
 
-def _start_bounds(constraints: SurvivalConstraints, exhaustive: bool) -> np.ndarray:
+def start_bounds(constraints: SurvivalConstraints, exhaustive: bool) -> np.ndarray:
     """Bounds on the times that hold for every order."""
     return kernels.start_bounds(constraints.n, 0.0 if exhaustive else MIN_GAP_MONTHS,
                                 *_ends(_shortest(constraints, exhaustive)),
