@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -151,7 +152,8 @@ class Chapter:
 
         Parameters
         ----------
-        fig : matplotlib Figure or Axes
+        fig : matplotlib Figure or Axes, or None
+            None where nothing could be drawn: nothing is shown, and the chapter's sentence says why.
         label : str
             Number in the text, e.g. ``"4.1"``.
         caption : str
@@ -161,6 +163,8 @@ class Chapter:
         individual : bool
             True where single patients can be told apart: such a figure is left out of what is published.
         """
+        if fig is None:
+            return
         from lib.figures.style import DISPLAY_DPI
 
         fig = getattr(fig, "figure", fig)
@@ -185,7 +189,8 @@ class Chapter:
 
         Parameters
         ----------
-        table : DataFrame or great_tables.GT
+        table : DataFrame or great_tables.GT, or None
+            None where nothing could be computed: nothing is shown, and the chapter's sentence says why.
         label : str
             Number in the text, e.g. ``"4.1"``.
         caption : str
@@ -197,6 +202,8 @@ class Chapter:
         **layout
             Passed to `lib.tables.render` (for a DataFrame).
         """
+        if table is None:
+            return
         from lib import tables
 
         if self.publication:
@@ -217,6 +224,21 @@ class Chapter:
             tables.write_csv(frame, folder / f"{stem}.csv")
             (folder / f"{stem}.html").write_text(_page(html, f"Table {label}. {_unmarked(caption)}"), encoding="utf-8")
             tables.write_docx(html, f"Table {label}. {_unmarked(caption)}", folder / f"{stem}.docx")
+
+    def answered(self, items):
+        """Reporting items that name only tables and figures which this chapter shows.
+
+        Parameters
+        ----------
+        items : DataFrame
+            With a column ``Answered in``, whose references may be to what this cohort does not allow.
+
+        Returns
+        -------
+        DataFrame
+        """
+        shown = {(kind.rstrip("s"), entry["label"]) for kind in self.listed for entry in self.listed[kind]}
+        return items.assign(**{"Answered in": items["Answered in"].map(lambda text: _shown_only(text, shown))})
 
     def record(self, quantity, value=None, *, holds: bool | None = None, observed: str = "", reason: str = "") -> None:
         """Record a recomputed quantity under its ledger name (or any dotted name of its own).
@@ -320,6 +342,19 @@ class Chapter:
         from lib.figures.style import use_style
 
         use_style()
+
+
+def _shown_only(text: str, shown: set) -> str:
+    """A text with a word on the tables and figures it names that are not among those shown."""
+    kind, named = "", []
+    for found in re.finditer(r"\b(Table|Figure)s?\b|\b\d+\.\d+\b", text):
+        kind = found[1] or kind
+        if not found[1]:
+            named.append((kind, found[0]))
+    absent = [f"{kind} {label}" for kind, label in named if (kind.lower(), label) not in shown]
+    if not absent:
+        return text
+    return "not shown for this cohort" if len(absent) == len(named) else f"{text}; not shown: {join(absent)}"
 
 
 def banner(study, changed: dict) -> str:

@@ -14,7 +14,7 @@ from lib.response.printed import SHOWN
 from lib.response.study import CohortResponse
 
 TEXT_COLUMNS = ("First treatment", "RECIST", "mRECIST", "RECIST progression by", "Outside the liver", "Worse by mRECIST",
-                "Not computed", "Second reader", "Rule", "Criterion", "What it asks for", "Answered in")
+                "Second reader", "Rule", "Criterion", "What it asks for", "Answered in")
 RATE_NAMES = {"ORR": "Objective response", "DCR": "Disease control"}
 REPORTING_ITEMS = (
     ("STROBE", "7", "Definition of the outcomes", "section \"From diameters to categories\""),
@@ -34,12 +34,7 @@ REPORTING_ITEMS = (
 _PERCENT_DIGITS = 1
 
 
-def not_computed(lacking: Mapping[str, str]) -> pd.DataFrame:
-    """What stands in for a table when no criterion can be judged."""
-    return pd.DataFrame({"Criterion": list(lacking), "Not computed": [f"{reason}." for reason in lacking.values()]})
-
-
-def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
+def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame | None:
     """Sums, change and category of each patient by each criterion.
 
     Parameters
@@ -50,11 +45,11 @@ def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where neither criterion can be judged
         A star marks progression that new lesions alone decide.
     """
     if not judged.response:
-        return not_computed(judged.lacking)
+        return None
     table = pd.DataFrame({"Patient": judged.group.index, "First treatment": judged.group.to_numpy()})
     for criterion, response in judged.response.items():
         landmark = judged.landmark(criterion)
@@ -69,25 +64,27 @@ def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame:
     return table.head(at_most).reset_index(drop=True)
 
 
-def text_left(table: pd.DataFrame) -> dict:
+def text_left(table: pd.DataFrame | None) -> dict:
     """Columns of words, to be aligned left; numbers stay right."""
-    words = [column for column in table.columns[1:] if column in TEXT_COLUMNS]
+    words = [] if table is None else [column for column in table.columns[1:] if column in TEXT_COLUMNS]
     return {"left": words} if words else {}
 
 
 def patient_layout(listed: pd.DataFrame) -> dict:
     """Headings that span each criterion's three columns of `patient_table`."""
+    if listed is None:
+        return {}
     spans = {criterion: [column for column in listed if column.startswith(f"{criterion} ")] for criterion in CRITERIA}
     return text_left(listed) | {
             "spanners": {criterion: columns for criterion, columns in spans.items() if columns},
             "labels": {column: column.removeprefix(f"{criterion} ").capitalize() for criterion, columns in spans.items()
-                       for column in columns}} if "Patient" in listed else text_left(listed)
+                       for column in columns}}
 
 
 def published_layout(categories: pd.DataFrame) -> dict:
     """Headings that set each printed column of `published_table` beside ours."""
-    if "Category" not in categories:
-        return text_left(categories)
+    if categories is None:
+        return {}
     layout = {"group": "Criterion", "stub": "Category"}
     printed = [column for column in categories if column.endswith(", printed")]
     if not printed:
@@ -99,7 +96,7 @@ def published_layout(categories: pd.DataFrame) -> dict:
 
 def rates_layout(rated: pd.DataFrame) -> dict:
     """Rows of `rates_table` grouped by rate and criterion."""
-    return {"group": "Rate", "stub": "Group"} if "Rate" in rated else text_left(rated)
+    return {} if rated is None else {"group": "Rate", "stub": "Group"}
 
 
 def signed(value: float) -> str:
@@ -107,7 +104,7 @@ def signed(value: float) -> str:
     return number(value, 0) if not value > 0 else f"+{number(value, 0)}"
 
 
-def published_table(judged: CohortResponse, printed: pd.DataFrame | None, denominator: str) -> pd.DataFrame:
+def published_table(judged: CohortResponse, printed: pd.DataFrame | None, denominator: str) -> pd.DataFrame | None:
     """Categories by treatment over their true denominators, beside the printed table where there is one.
 
     Parameters
@@ -119,7 +116,7 @@ def published_table(judged: CohortResponse, printed: pd.DataFrame | None, denomi
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where neither criterion can be judged
         ``Criterion``, ``Category`` and, for the total and each treatment, ``n/N (%)`` here and as printed.
     """
     blocks = []
@@ -136,7 +133,7 @@ def published_table(judged: CohortResponse, printed: pd.DataFrame | None, denomi
             if printed is not None:
                 block[f"{group}, printed"] = _printed_cells(printed, criterion, group, wide.index)
         blocks.append(block)
-    return pd.concat(blocks, ignore_index=True) if blocks else not_computed(judged.lacking)
+    return pd.concat(blocks, ignore_index=True) if blocks else None
 
 
 def _printed_cells(printed: pd.DataFrame, criterion: str, group: str, categories) -> list[str | None]:
@@ -163,19 +160,17 @@ def denominator_table(columns: pd.DataFrame) -> pd.DataFrame:
         "Right": columns.right.map({True: "yes", False: "no"})})
 
 
-def rates_table(rates: Mapping[str, pd.DataFrame], lacking: Mapping[str, str]) -> pd.DataFrame:
+def rates_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
     """Objective response and disease control by treatment, with both intervals and the exact test.
 
     Parameters
     ----------
     rates : mapping of str to DataFrame
         Criterion -> `response_rates`.
-    lacking : mapping of str to str
-        Criterion -> why it is not there.
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where neither criterion can be judged
     """
     blocks = [pd.DataFrame({
         "Rate": [f"{RATE_NAMES[rate]}, {criterion}: {p_value(table.p.iloc[0])}"] * len(table),
@@ -183,7 +178,7 @@ def rates_table(rates: Mapping[str, pd.DataFrame], lacking: Mapping[str, str]) -
         "Clopper-Pearson": [limits(row.exact_lower, row.exact_upper) for row in table.itertuples()],
         "Wilson": [limits(row.wilson_lower, row.wilson_upper) for row in table.itertuples()]})
         for criterion, both in rates.items() for rate, table in both.groupby("rate", sort=False)]
-    return pd.concat(blocks, ignore_index=True) if blocks else not_computed(lacking)
+    return pd.concat(blocks, ignore_index=True) if blocks else None
 
 
 def limits(lower: float, upper: float) -> str | None:
@@ -191,20 +186,19 @@ def limits(lower: float, upper: float) -> str | None:
     return interval(100 * lower, 100 * upper, _PERCENT_DIGITS) if lower == lower else None
 
 
-def cross_table(both: Agreement | None, lacking: Mapping[str, str]) -> pd.DataFrame:
+def cross_table(both: Agreement | None) -> pd.DataFrame | None:
     """Patients by RECIST (rows) and mRECIST (columns), with totals.
 
     Parameters
     ----------
     both : Agreement or None
-    lacking : mapping of str to str
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where one of the criteria cannot be judged
     """
     if both is None:
-        return not_computed(lacking)
+        return None
     order = [each for each in reversed(CATEGORIES) if each in both.table.index]
     counts = both.table.reindex(index=order, columns=order)
     counts["total"] = counts.sum(axis=1)
@@ -213,19 +207,21 @@ def cross_table(both: Agreement | None, lacking: Mapping[str, str]) -> pd.DataFr
     return shown.rename_axis(None, axis=1).rename_axis("RECIST").reset_index()
 
 
-def discordance_table(differing: pd.DataFrame, at_most: int) -> pd.DataFrame:
+def discordance_table(differing: pd.DataFrame | None, at_most: int) -> pd.DataFrame | None:
     """Patients whose categories differ, and what decided each.
 
     Parameters
     ----------
-    differing : DataFrame
-        From `lib.response.study.discordances`.
+    differing : DataFrame or None
+        From `lib.response.study.discordances`; None where one of the criteria cannot be judged.
     at_most : int
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None
     """
+    if differing is None:
+        return None
     shown = differing.head(at_most)
     return pd.DataFrame({
         "Patient": shown.patient, "First treatment": shown.group, "RECIST": shown.recist, "mRECIST": shown.mrecist,
@@ -234,8 +230,7 @@ def discordance_table(differing: pd.DataFrame, at_most: int) -> pd.DataFrame:
         "Worse by mRECIST": shown.worse_by_mrecist.map({True: "yes", False: "no"})})
 
 
-def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float], coverage: float,
-                 lacking: Mapping[str, str]) -> pd.DataFrame:
+def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float], coverage: float) -> pd.DataFrame | None:
     """What second readings do to the objective response rate.
 
     Parameters
@@ -246,15 +241,13 @@ def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, f
         Criterion -> objective response rate of the first reading.
     coverage : float
         Central share of readings that the range holds.
-    lacking : mapping of str to str
-        Criterion -> why it is not there.
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where nothing was reread
     """
     if not spreads:
-        return not_computed(lacking)
+        return None
     tail = (1 - coverage) / 2
     rows = []
     for (criterion, model), drawn in spreads.items():
@@ -266,22 +259,20 @@ def reader_table(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, f
     return pd.DataFrame(rows)
 
 
-def course_table(best: Mapping[str, Mapping[str, pd.Series]], lacking: Mapping[str, str]) -> pd.DataFrame:
+def course_table(best: Mapping[str, Mapping[str, pd.Series]]) -> pd.DataFrame | None:
     """Categories at the landmark beside those of the whole course.
 
     Parameters
     ----------
     best : mapping of str to mapping of str to Series
         Criterion -> (rule -> category of each patient).
-    lacking : mapping of str to str
-        Criterion -> why it is not there.
 
     Returns
     -------
-    DataFrame of str
+    DataFrame of str, or None where no course can be judged
     """
     if not best:
-        return not_computed(lacking)
+        return None
     rows = []
     for criterion, rules in best.items():
         for rule, response in rules.items():

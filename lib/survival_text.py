@@ -135,6 +135,13 @@ def not_compared(study, divided: dict, grouped: dict) -> list[str]:
 
 
 
+NOTHING_COMPARED = "No comparison can be made: the cohort gives no division with patients on both sides."
+NO_LAB_SCREEN = "No laboratory values to regress on: Cox regression on them is not computed."
+NO_LATE_GROUPS = "No group of these patients became known only after treatment: neither remedy is needed."
+NO_EARLIER_CLOCK = "No time of diagnosis or of liver metastasis: delayed entry is not computed."
+NO_CUT = "Time from liver metastasis to treatment does not divide these patients: no cut is searched."
+
+
 # -- captions: what chapter.figure and chapter.table need beside the picture ---------------------------------
 
 def clock(name: str, curve, choices) -> dict:

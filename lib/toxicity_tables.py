@@ -239,13 +239,14 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
 
 def score_table(scores: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
     """Each score before and after with its paired change, overall and by first treatment; a score nobody has is left out."""
+    unknown = {column for column in liver.SCORES if liver.before_and_after(scores, column, after=visit).dropna().empty}
     rows = []
     for group, heading in headings(patients).items():
         own = scores[scores["patient"].isin(_members(patients, group))]
         for column, label in liver.SCORES.items():
             pair = liver.before_and_after(own, column, after=visit)
             found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
-            if column == "child_pugh" and not found.n:
+            if column in unknown:
                 continue
             change = number(found.change, 2) + (f" ({limits(found.lower, found.upper)})" if found.n > 1 else "")
             rows.append({"Group": heading, "Score": label, "Patients": f"{found.n}/{len(_members(patients, group))}",
@@ -262,12 +263,12 @@ def limits(lower: float, upper: float, decimals: int = 2) -> str:
 
 
 def crossings_table(scores: pd.DataFrame, visit: str) -> pd.DataFrame:
-    """Who left a class between two visits; classes from best to worst."""
+    """Who left a class between two visits, classes from best to worst; a class nobody has at both is left out."""
     orders = {"meld_band": list(liver.MELD_BANDS), "albi_grade": [1, 2, 3], "child_pugh_class": ["A", "B", "C"]}
     rows = []
     for column, label in liver.CLASSES.items():
         pair = liver.before_and_after(scores, column, after=visit).dropna()
-        if column == "child_pugh_class" and pair.empty:
+        if pair.empty:
             continue
         moved = liver.class_crossings(pair[liver.BASELINE], pair[visit], pair.index, orders[column])
         steps = {(before, after): rows_of["patient"] for (before, after), rows_of in moved.groupby(["before", "after"])}

@@ -163,7 +163,7 @@ def score_sentence(change: dict[str, PairedChange], conf_level: float) -> str:
 
 def rose_and_fell(change: dict[str, PairedChange]) -> str:
     """Patients whose score rose, stayed and fell, score by score."""
-    return " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell." for name, each in change.items())
+    return " ".join(f"{name}: {each.n_up} rose, {each.n_same} stayed, {each.n_down} fell." for name, each in change.items() if each.n)
 
 
 # -- quantities of the ledger --------------------------------------------------------------------------

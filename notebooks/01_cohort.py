@@ -14,8 +14,8 @@
 # %% [markdown]
 # # 1. Who was treated, and was it as planned?
 #
-# **Question.** Who are the patients, did they meet the criteria that the study set itself, did each receive the
-# treatment and the technique that the protocol names, and how long were they watched?
+# **Question.** Who are the patients, did they meet the criteria of the protocol, did each receive the treatment and the
+# technique that it names, and how long were they watched?
 #
 # **Uses** the tables of the cohort.
 
@@ -101,8 +101,8 @@ cohort_records.record_treated(chapter, study)
 # pairs of treatments, and between which two. Above `0.1` is the usual sign of imbalance in large samples; what chance
 # alone gives in small ones is computed below the table.
 #
-# **P values are left out by choice.** A test of a baseline difference asks whether chance could have produced it. These
-# patients were not drawn by lot: a rule and a preference put them where they are, so the question has no meaning.
+# **P values are left out by choice.** A test of a baseline difference asks whether chance could have produced it. Patients
+# of clinical routine are not drawn by lot: rules and preferences put them where they are, so the question has no meaning.
 # With few patients a test would also call large differences "not significant", which says nothing about balance.
 # `show_p_values` adds them for those who are asked for them.
 
@@ -153,8 +153,8 @@ responses = baseline.responses(study, visit)
 chapter.figure(
     figures.draw_swimmer(courses, study.treatments, responses, scan_months), "1.2", individual=True,
     alt=cohort_text.courses(study),
-    caption=f"Course of each patient from liver metastasis to death or last contact, in months, N = {n_treated:,}; "
-            f"time zero is the first treatment.{cohort_text.drawn_of(len(courses), n_treated)}")
+    caption=f"Course of each patient to death or last contact, in months, N = {n_treated:,}; time zero is the first "
+            f"treatment.{cohort_text.drawn_of(len(courses), n_treated)}")
 
 # %%
 say(cohort_text.gap(patients, early_treatment_months))
@@ -234,9 +234,10 @@ cohort_records.record_visits(chapter, visits, limits)
 # %% [markdown]
 # ## Why the treatments cannot be compared fairly
 #
-# Ablation went to patients with few and small lesions: it was given *because* the disease was limited. Radioembolisation
-# went to those who preferred it, and preference may go with age, fitness or pain. The figure shows the first difference;
-# the second leaves no trace in the rows.
+# Treatment is chosen for a patient, and what decides the choice decides the course as well. By the rule, ablation goes to
+# patients with few and small lesions: it is given *because* the disease is limited. Between other treatments the patient's
+# preference may decide, and preference may go with age, fitness or pain. The figure shows the first difference; the second
+# leaves no trace in the rows.
 #
 # Adjustment needs patients who are alike and were treated differently. Where the shaded zone of the rule holds one
 # treatment only, there are none, and no regression can supply them: it would extend a line into a region without data.
@@ -309,7 +310,7 @@ cohort_records.record_follow_up(chapter, followed)
 # figure that answers each, and those that the rows leave open.
 
 # %%
-chapter.table(cohort_tables.reporting_table(), "1.6", left=["Item", "What it asks for", "Answered in"],
+chapter.table(chapter.answered(cohort_tables.reporting_table()), "1.6", left=["Item", "What it asks for", "Answered in"],
               caption="Items of STROBE (cohort studies) and of the SIR reporting standards answered in this chapter.")
 
 # %% [markdown] tags=["published"]

@@ -92,23 +92,24 @@ n_graded = int(worst["worst_grade"].notna().sum())
 n_complete = int((worst["n_graded"] == len(PAPER_ANALYTES)).sum())
 say(stands_in(named_visit, toxicity_visit))
 if n_graded == 0:
-    say(f"**{lacking or f'No laboratory value can be graded at {visit}: laboratory toxicity not computed.'}** The denominators "
-        "below are empty.")
+    say(f"**{lacking or f'No laboratory value can be graded at {visit}: laboratory toxicity not computed.'}**")
 
 # %%
 six = {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}
 changed = text.most_changed(grades, toxicity_visit)
-chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_drawn), "2.1", individual=True,
-               caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over the "
-                       f"normal range (band). Dark lines: a grade that is new or worse than at baseline.{thinned}",
-               alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {changed}")
+if n_graded:
+    chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_drawn), "2.1", individual=True,
+                   caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over "
+                           f"the normal range (band). Dark lines: a grade that is new or worse than at baseline.{thinned}",
+                   alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {changed}")
 
 # %%
-chapter.table(tables.grade_table(grades, patients, toxicity_visit, conf_level=conf_level), "2.2",
-              f"{edition} grade of each analyte at {visit}, patients, N = {n_treated}; baseline rule: {baseline_rule}.",
-              **tables.GRADE_LAYOUT,
-              notes=[interval_note, "New or worsened: above the grade that the baseline value has under the same rule. A value "
-                     "without its normal limit or a needed baseline is not graded; it never counts as grade 0."])
+if n_graded:
+    chapter.table(tables.grade_table(grades, patients, toxicity_visit, conf_level=conf_level), "2.2",
+                  f"{edition} grade of each analyte at {visit}, patients, N = {n_treated}; baseline rule: {baseline_rule}.",
+                  **tables.GRADE_LAYOUT,
+                  notes=[interval_note, "New or worsened: above the grade that the baseline value has under the same rule. A value "
+                         "without its normal limit or a needed baseline is not graded; it never counts as grade 0."])
 
 # %%
 say(changed)
@@ -120,23 +121,25 @@ say(changed)
 # mean "within the standard's gap", not "normal".
 
 # %%
-chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
-              f"Shift of the {edition} grade from baseline (rows) to {visit} (columns), patients per analyte, N = {n_treated}.",
-              group="Analyte", stub="Baseline", **tables.SHIFT_LAYOUT,
-              notes=["Missing: no grade at that visit. Baseline grades that nobody had are left out."])
+if n_graded:
+    chapter.table(tables.shift_tables(grades, toxicity_visit), "2.3",
+                  f"Shift of the {edition} grade from baseline (rows) to {visit} (columns), patients per analyte, N = {n_treated}.",
+                  group="Analyte", stub="Baseline", **tables.SHIFT_LAYOUT,
+                  notes=["Missing: no grade at that visit. Baseline grades that nobody had are left out."])
 
 # %% [markdown]
 # ### The worst grade of each patient
 # The headline counts patients, each by one worst grade over the six analytes.
 
 # %%
-chapter.table(tables.worst_table(grades, patients, toxicity_visit, conf_level), "2.4",
-              f"Worst laboratory grade per patient at {visit} by first treatment, n/N (%), with an interval where two grades "
-              "are joined.",
-              group="Block", stub="Worst grade",
-              notes=[interval_note, f"N counts the patients graded: {n_graded}/{n_treated}, of them {n_complete} on all six "
-                     "analytes; with fewer, the worst grade is a lower bound. Treatments were chosen by burden and preference: the "
-                     "columns describe, they do not compare."])
+if n_graded:
+    chapter.table(tables.worst_table(grades, patients, toxicity_visit, conf_level), "2.4",
+                  f"Worst laboratory grade per patient at {visit} by first treatment, n/N (%), with an interval where two grades "
+                  "are joined.",
+                  group="Block", stub="Worst grade",
+                  notes=[interval_note, f"N counts the patients graded: {n_graded}/{n_treated}, of them {n_complete} on all six "
+                         "analytes; with fewer, the worst grade is a lower bound. Treatments were chosen by burden and "
+                         "preference: the columns describe, they do not compare."])
 
 # %%
 say(text.worst_grade_sentence(worst, worst_new))
@@ -150,10 +153,10 @@ say(text.worst_grade_sentence(worst, worst_new))
 
 # %%
 counts = tables.readings(gradable, patients, toxicity_visit)
-chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5",
-              f"Patients by worst laboratory grade at {visit} under each version, baseline rule and reading, N = {n_treated}.",
-              stub="CTCAE", left=["Baseline rule", "Counted"],
-              notes=text.reading_notes(study.invented))
+if n_graded:
+    chapter.table(counts.rename(columns=tables.READING_LABELS), "2.5",
+                  f"Patients by worst laboratory grade at {visit} under each version, baseline rule and reading, N = {n_treated}.",
+                  stub="CTCAE", left=["Baseline rule", "Counted"], notes=text.reading_notes(study.invented))
 
 # %%
 if study.invented:
@@ -168,12 +171,13 @@ if study.invented:
 # %%
 injury = liver_injury(labs)
 n_both = int(injury["range"].notna().sum())
-ax = Figure(figsize=(draw.WIDTH_IN, 4.4), layout="constrained").subplots()
-draw.plot_liver_injury(ax, injury, patients.set_index("patient")["first_treatment"])
-chapter.figure(ax, "2.2", individual=True,
-               caption="Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; "
-                       f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.",
-               alt=f"Peak ALT against peak bilirubin in multiples of the upper limit of normal. {text.injury_sentence(injury)}")
+if n_both:
+    ax = Figure(figsize=(draw.WIDTH_IN, 4.4), layout="constrained").subplots()
+    draw.plot_liver_injury(ax, injury, patients.set_index("patient")["first_treatment"])
+    chapter.figure(ax, "2.2", individual=True,
+                   caption="Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; "
+                           f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.",
+                   alt=f"Peak ALT against peak bilirubin in multiples of the upper limit of normal. {text.injury_sentence(injury)}")
 
 # %%
 say(text.injury_sentence(injury) + " Progression in the liver can raise either value without any toxicity of treatment.")
@@ -259,21 +263,25 @@ say(text.deaths_sentence(patients, (30, 90), conf_level))
 scores = liver_scores(labs, patients)
 pairs = {label: before_and_after(scores, name, after=toxicity_visit) for name, label in SCORES.items() if name != "child_pugh"}
 change = {label: paired_change(pair["baseline"], pair[toxicity_visit], conf_level) for label, pair in pairs.items()}
+scored = max(each.n for each in change.values())
 
 # %%
-chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), "2.10",
-              f"Liver scores at baseline and {visit} in the patients with both, n/N, by first treatment; a higher score is a "
-              "worse liver.",
-              group="Group", stub="Score",
-              notes=[f"Change: mean of after minus before with its {100 * conf_level:g}% t interval. Wilcoxon signed-rank: zero "
-                     "changes left out, normal approximation corrected for ties. MELD scores are whole numbers, as UNOS "
-                     "applied them."])
+if scored:
+    chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), "2.10",
+                  f"Liver scores at baseline and {visit} in the patients with both, n/N, by first treatment; a higher score is a "
+                  "worse liver.",
+                  group="Group", stub="Score",
+                  notes=[f"Change: mean of after minus before with its {100 * conf_level:g}% t interval. Wilcoxon signed-rank: "
+                         "zero changes left out, normal approximation corrected for ties. MELD scores are whole numbers, as UNOS "
+                         "applied them."])
 
 # %%
-chapter.figure(draw.plot_scores(pairs, toxicity_visit, patients_drawn), "2.4", individual=True,
-               caption=f"Liver scores at baseline and {visit}, a line per patient (n = {change['MELD'].n}/{n_treated}). Dark "
-                       f"lines rose; bars are means; patients with equal whole scores are drawn side by side.{thinned}",
-               alt=f"Liver scores before and after. {text.rose_and_fell(change)}")
+if scored:
+    chapter.figure(draw.plot_scores({label: pairs[label] for label in change if change[label].n}, toxicity_visit, patients_drawn),
+                   "2.4", individual=True,
+                   caption=f"Liver scores at baseline and {visit}, a line per patient (n = {scored}/{n_treated}). Dark lines "
+                           f"rose; bars are means; patients with equal whole scores are drawn side by side.{thinned}",
+                   alt=f"Liver scores before and after. {text.rose_and_fell(change)}")
 
 # %%
 say(needs.not_computed(study, "MELD"))
@@ -285,9 +293,10 @@ say(text.score_sentence(change, conf_level))
 # mortality was first tabulated; ALBI grades have their published limits.
 
 # %%
-chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11", individual=True,
-              caption=f"Patients who crossed a class between baseline and {visit}, N = {n_treated}.", left=["Who moved"],
-              notes=["Patients: those with the class at both visits."])
+if scored:
+    chapter.table(tables.crossings_table(scores, toxicity_visit), "2.11", individual=True,
+                  caption=f"Patients who crossed a class between baseline and {visit}, N = {n_treated}.", left=["Who moved"],
+                  notes=["Patients: those with the class at both visits."])
 
 # %%
 if scores["child_pugh"].isna().all():
@@ -301,7 +310,7 @@ else:
 # What STROBE and the reporting standards of interventional radiology ask of safety results, and where each is answered.
 
 # %%
-chapter.table(tables.reporting_items(), "2.12",
+chapter.table(chapter.answered(tables.reporting_items()), "2.12",
               f"Reporting items on outcomes and safety and where this chapter answers them (N = {n_treated}).",
               group="Standard", stub="Item", left=["Answered in"],
               notes=["STROBE: von Elm et al., Lancet 2007. Interventional radiology, J Vasc Interv Radiol: Brown et al. 2009 "

@@ -123,14 +123,14 @@ say(words.change(judged))
 # %%
 both = None if judged.lacking else agreement(judged.response["RECIST"], judged.response["mRECIST"], conf_level)
 chapter.figure(
-    figures.draw_alluvial(both, judged.lacking), "3.2",
+    figures.draw_alluvial(both), "3.2",
     caption=f"Patients from their RECIST to their mRECIST category at {when}, n = {judged.n_treated}. "
     "Pale bands keep their category; an outlined band is worse by mRECIST.",
     alt=words.reclassified(judged, both, conf_level))
 say(words.reclassified(judged, both, conf_level))
 
 # %%
-crossed = tables.cross_table(both, judged.lacking)
+crossed = tables.cross_table(both)
 chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (columns) "
               f"at {when}, n = {judged.n_treated}.")
 
@@ -140,7 +140,7 @@ chapter.table(crossed, "3.2", caption="Patients by RECIST (rows) and mRECIST (co
 
 # %%
 differing = None if judged.lacking else discordances(judged)
-shown = tables.not_computed(judged.lacking) if differing is None else tables.discordance_table(differing, patients_drawn)
+shown = tables.discordance_table(differing, patients_drawn)
 chapter.table(shown, "3.3", individual=True, caption="Patients whose categories differ between the criteria: "
               f"{words.differing(judged, differing)}",
               notes=["Outside the liver: RECIST 1.1 applied to extrahepatic lesions alone."], **tables.text_left(shown))
@@ -201,13 +201,13 @@ say(words.outside_liver(judged))
 rates = {name: response_rates(response, judged.group, judged.groups, conf_level, response_denominator)
          for name, response in judged.response.items()}
 chapter.figure(
-    figures.draw_rates(rates, judged.lacking), "3.3",
+    figures.draw_rates(rates), "3.3",
     caption=f"Objective response and disease control by first treatment, n/N at the right; {100 * conf_level:g}% "
     f"intervals; N = {response_denominator} patients.", alt=words.rates(judged, rates, conf_level))
 say(words.rates(judged, rates, conf_level))
 
 # %%
-rated = tables.rates_table(rates, judged.lacking)
+rated = tables.rates_table(rates)
 chapter.table(rated, "3.6", caption=f"Objective response and disease control with {100 * conf_level:g}% intervals (%), "
               f"N = {response_denominator} patients.",
               notes=["P: Fisher-Freeman-Halton exact test of one rate in all treatments."], **tables.rates_layout(rated))
@@ -240,17 +240,16 @@ chapter.table(studies, "3.7", **tables.text_left(studies),
 
 # %%
 spreads = second_readings(judged, reader_kappa, reader_matrix, reader_draws, reader_seed, response_denominator)
-no_spreads = judged.lacking or {"both": words.NO_READINGS}
 first = {name: count / n if n else float("nan") for name, (count, n) in observed.items()}
 chapter.figure(
-    figures.draw_readings(spreads, first, no_spreads), "3.4",
+    figures.draw_readings(spreads, first), "3.4",
     caption=f"Objective response rate in {reader_draws} second readings of the same scans; height, share of readings. "
     f"n = {judged.n_treated}; agreement: {'stated matrix' if reader_matrix else f'kappa {reader_kappa:g}, {READER_SOURCE}'}.",
     alt=words.readings(spreads, first, conf_level))
 say(words.readings(spreads, first, conf_level))
 
 # %%
-reread = tables.reader_table(spreads, first, conf_level, no_spreads)
+reread = tables.reader_table(spreads, first, conf_level)
 chapter.table(reread, "3.8", **tables.text_left(reread),
               caption=f"Objective response rate of second readings, {reader_draws} draws, seed {reader_seed}.")
 
@@ -270,8 +269,7 @@ for name, by_rule in best.items():
 say(words.course(judged, best, rule))
 
 # %%
-undated = judged.lacking or {"both": "a follow-up visit has no day"}
-rules = tables.course_table(best, undated)
+rules = tables.course_table(best)
 chapter.table(rules, "3.9", **tables.text_left(rules), caption="Category at the landmark visit and best overall "
               f"response, n = {judged.n_treated} treated; stable disease from day {minimum_stable_days} on.")
 
@@ -302,7 +300,7 @@ say(words.targets_matter(judged, judge_cohort(study, response_visit, other_choic
 # What the STROBE statement and the reporting standards of interventional radiology ask of response, and where it is.
 
 # %%
-items = tables.reporting_items()
+items = chapter.answered(tables.reporting_items())
 chapter.table(items, "3.10", caption=f"Reporting items on response and where this chapter answers them (N = {judged.n_treated}).",
               group="Standard", stub="Item", **tables.text_left(items),
               notes=["STROBE: von Elm et al., Lancet 2007. Interventional radiology: Brown et al., J Vasc Interv Radiol "

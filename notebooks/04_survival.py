@@ -43,6 +43,7 @@ publish = False                      # True: counts of few patients are suppress
 smallest_count = 5                   # with publish: the smallest count that is shown; 2 to 100
 
 # %%
+from lib import needs
 from lib import survival_records as records
 from lib import survival_tables as tables
 from lib import survival_text as text
@@ -91,10 +92,12 @@ curves = groups.clock_curves(study, conf_level, liver_pfs_definition)
 # %%
 if curve := curves.get("os_diagnosis"):
     chapter.figure(figures.draw_clock("os_diagnosis", curve, choices), "4.1", **text.clock("os_diagnosis", curve, choices))
+say(needs.not_computed(study, "Survival from diagnosis"))
 
 # %%
 if curve := curves.get("os_liver_metastasis"):
     chapter.figure(figures.draw_clock("os_liver_metastasis", curve, choices), "4.2", **text.clock("os_liver_metastasis", curve, choices))
+say(needs.not_computed(study, "Survival from liver metastasis"))
 
 # %%
 if curve := curves.get("os_treatment"):
@@ -103,6 +106,7 @@ if curve := curves.get("os_treatment"):
 # %%
 if curve := curves.get("liver_pfs"):
     chapter.figure(figures.draw_clock("liver_pfs", curve, choices), "4.4", **text.clock("liver_pfs", curve, choices))
+say(needs.not_computed(study, "Liver progression-free survival"))
 
 # %% [markdown]
 # The median of SPSS, the default here, is the first time at which survival is at or below one half; its interval
@@ -142,7 +146,7 @@ say(text.watched(time, died, choices))
 # %% [markdown]
 # ### Four ways to divide the patients
 #
-# The patients are divided four times, as Krzyston et al. 2020 did, and the halves are compared. Two of the divisions
+# The patients are divided up to four times, as Krzyston et al. 2020 did, and the halves are compared. Two of the divisions
 # are known at first treatment: disease outside the liver, and the time from liver metastasis to treatment. The other
 # two, the change of the MELD score and the response on imaging, become known only at the visit three months later; what
 # is wrong with comparing them from treatment is taken up below. Here they stand as they are usually printed.
@@ -185,6 +189,8 @@ if grouped:
 for name, (grouping, by_level) in grouped.items():
     found = {level: choices.median(curve).value for level, curve in by_level.items()}
     say(wording.comparison_sentence(grouping, found, tests[name].p_value, alpha))
+if not grouped:
+    say(text.NOTHING_COMPARED)
 
 # %% [markdown]
 # ### Does anything foretell survival?
@@ -223,6 +229,8 @@ if lab_screens:
                 f"(SD) with Wald {coverage} interval and P ({cox_ties} ties).",
         notes=[f"*Landmark*: the three-month values of patients still followed at {landmark_months:g} months, counted from there.",
                "SD in reference units (g/dL, mg/dL, U/L, 10^3/uL, mmol/L)."])
+else:
+    say(text.NO_LAB_SCREEN)
 
 # %%
 at_visits = [found for heading, found in lab_screens.items() if heading != "landmark"]
@@ -356,8 +364,7 @@ for name, grouping in after_visit.items():
     landmark_p = answers[name]["from the landmark"]["p_value"]
     chapter.record(f"os_treatment.{name}.landmark_p", landmark_p, reason="too few patients at the landmark")
     say(text.remedy(grouping, answers[name], landmark_months, alpha))
-if after_visit:
-    say(text.early_deaths(time, died, landmark_months))
+say(text.early_deaths(time, died, landmark_months) if after_visit else text.NO_LATE_GROUPS)
 
 # %% [markdown]
 # ### Living long enough to be treated
@@ -387,6 +394,8 @@ if entered:
         caption=f"Median survival in months, naive and with delayed entry, N = {n_treated}, with {modern_interval} {coverage} "
                 "interval; regression of survival on the months waited for treatment.")
     say(text.delayed_sentence(entered))
+else:
+    say(text.NO_EARLIER_CLOCK)
 
 # %% [markdown]
 # ### Progression and death compete
@@ -411,6 +420,7 @@ if "liver_pfs" in curves:
         caption=f"Liver progression-free survival in months by definition, n = {len(liver.kinds)}: SPSS {coverage} interval, "
                 f"{modern_interval} interval, and the share with an event by twelve months.")
     say(text.overstated(liver.curve, liver.incidence, liver.gray(grouped)))
+say(needs.not_computed(study, "Liver progression-free survival"))
 
 # %% [markdown]
 # ### Where to cut the gap
@@ -441,6 +451,8 @@ if "treatment_gap" in grouped:
     chapter.record({"os_treatment.treatment_gap.corrected_p": corrected,
                     "os_treatment.treatment_gap.per_month.hazard_ratio": continuous.hazard_ratio}, reason="the gap does not vary")
     say(text.best_cut(searched, corrected, continuous, alpha))
+else:
+    say(text.NO_CUT)
 
 # %% [markdown]
 # ### By first treatment

@@ -198,6 +198,18 @@ def test_an_axes_is_as_good_as_its_figure(shown, out):
     assert (out / "figures" / "figure_4_2.svg").exists()
 
 
+def test_what_could_not_be_computed_shows_nothing_and_reporting_items_say_so(shown, out):
+    chapter = Chapter("04_survival")
+    shown.clear()
+    chapter.figure(None, "4.1", caption="Survival.", alt="")
+    chapter.table(None, "4.1", caption="Medians.")
+    assert not shown and chapter.listed == {"figures": [], "tables": []}
+    chapter.figure(drawn(), "4.2", caption="Survival.", alt="A curve that falls from one to zero.")
+    items = pd.DataFrame({"Answered in": ["Figure 4.2", "Tables 4.1 and 4.3, Figure 4.2", "Table 4.1", "not in the rows"]})
+    assert list(chapter.answered(items)["Answered in"]) == [
+        "Figure 4.2", "Tables 4.1 and 4.3, Figure 4.2; not shown: Table 4.1 and Table 4.3", "not shown for this cohort", "not in the rows"]
+
+
 def test_a_live_notebook_shows_but_writes_no_figure_or_table_files(shown, monkeypatch, tmp_path):
     monkeypatch.delenv("STUDY_OUT", raising=False)
     monkeypatch.setattr("lib.narrative.ROOT", tmp_path)

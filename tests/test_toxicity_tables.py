@@ -226,7 +226,8 @@ def test_chapter_without_labs_and_events_computes_what_is_left(folder, tmp_path,
     (folder / "labs.csv").unlink()
     (folder / "adverse_events.csv").unlink()
     told, space = run_chapter(folder, tmp_path, monkeypatch)
-    assert "No laboratory value can be graded" in told and "Clinical toxicity is not computed" in told
+    assert "No labs: Laboratory toxicity not computed." in told and "Clinical toxicity is not computed" in told
+    assert "**Table 2.2.**" not in told and "**Figure 2.1.**" not in told, "one sentence stands in for the section"
     assert "died within 30 days" in told
     assert not [name for name in space["chapter"].quantities if name.startswith(("lab_toxicity", "clinical_toxicity.grade", "meld"))]
 

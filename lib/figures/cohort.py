@@ -142,8 +142,8 @@ def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
     ax.axvline(0, color=GREY, linewidth=0.6, zorder=0)
     ax.set_xlabel("Months from first liver-directed treatment")
     _response_columns(ax, lanes, y, responses or {}, small + 0.5)
-    _swimmer_legend(figure, sessions is not None, response_months is not None,
-                    lanes["progression_months"].notna().any())
+    _swimmer_legend(figure, lanes["metastasis_months"].notna().any(), sessions is not None,
+                    response_months is not None and response_months.notna().any(), lanes["progression_months"].notna().any())
     # laid out once: some hundred marks and words would be laid out anew for each file format
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -194,11 +194,11 @@ def _response_columns(ax, lanes, y, responses, fontsize) -> None:
                     va="center", fontsize=fontsize)
 
 
-def _swimmer_legend(figure, with_sessions, with_response, with_progression) -> None:
+def _swimmer_legend(figure, with_metastasis, with_sessions, with_response, with_progression) -> None:
     def mark(marker, label, **how):
         return Line2D([], [], linestyle="", marker=marker, label=label, color=INK, **how)
 
-    handles = [Patch(facecolor=PALE, edgecolor=GREY, linewidth=0.5, label="liver metastasis, not yet treated")]
+    handles = [Patch(facecolor=PALE, edgecolor=GREY, linewidth=0.5, label="liver metastasis, not yet treated")] if with_metastasis else []
     if with_sessions:
         handles += [mark("|", "session", markersize=9, markeredgewidth=1.6),
                     mark("D", "session, second kind of treatment", markersize=5, markerfacecolor="white")]

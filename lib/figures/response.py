@@ -25,18 +25,6 @@ NODE_WIDTH, GAP, THINNEST_LABELLED = 0.10, 0.04, 0.02
 RESPONSE_LINE, PROGRESSION_LINE = -30.0, 20.0
 
 
-def _empty(text: str):
-    """A figure that says why there is nothing to draw."""
-    figure, ax = plt.subplots(figsize=(WIDTH_IN, 1.2))
-    ax.axis("off")
-    ax.text(0.5, 0.5, text, ha="center", va="center", wrap=True)
-    return figure
-
-
-def _reason(lacking: Mapping[str, str]) -> str:
-    return f"Not computed: {next(iter(lacking.values()))}."
-
-
 # -- waterfall -----------------------------------------------------------------------------------------
 
 def draw_waterfall(judged: CohortResponse, drawn: int):
@@ -50,10 +38,10 @@ def draw_waterfall(judged: CohortResponse, drawn: int):
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure, or None where there is nothing to draw
     """
     if not judged.response:
-        return _empty(_reason(judged.lacking))
+        return None
     tables = {name: judged.landmark(name).assign(group=judged.group) for name in judged.response}
     bars = len(judged.group) if len(judged.group) <= drawn else 0
     width = min(FULL_WIDTH_IN, max(WIDTH_IN, MARGIN_IN + BAR_IN * bars))
@@ -116,21 +104,19 @@ def _group_handles(groups: list[str], star: bool) -> list:
 
 # -- from RECIST to mRECIST ----------------------------------------------------------------------------
 
-def draw_alluvial(both: Agreement | None, lacking: Mapping[str, str]):
+def draw_alluvial(both: Agreement | None):
     """Flow of patients from their RECIST to their mRECIST category.
 
     Parameters
     ----------
     both : Agreement or None
-    lacking : mapping of str to str
-        Why there is no agreement to draw.
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure, or None where there is nothing to draw
     """
     if both is None:
-        return _empty(_reason(lacking))
+        return None
     order = [each for each in reversed(CATEGORIES) if each in both.table.index]
     counts = both.table.reindex(index=order, columns=order)
     total = max(int(counts.to_numpy().sum()), 1)
@@ -191,22 +177,20 @@ def _nodes(ax, edges: dict[str, float], counts: pd.Series, total: int, x: float,
 
 # -- rates ---------------------------------------------------------------------------------------------
 
-def draw_rates(rates: Mapping[str, pd.DataFrame], lacking: Mapping[str, str]):
+def draw_rates(rates: Mapping[str, pd.DataFrame]):
     """Objective response and disease control by treatment, with exact and score intervals.
 
     Parameters
     ----------
     rates : mapping of str to DataFrame
         Criterion -> `lib.response.response_rates`.
-    lacking : mapping of str to str
-        Criterion -> why it is not there.
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure, or None where there is nothing to draw
     """
     if not rates:
-        return _empty(_reason(lacking))
+        return None
     groups = next(iter(rates.values())).group.unique()
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH_IN, 1.5 + 0.62 * len(groups) * 2), sharex=True)
     for ax, (rate, title) in zip(axes, (("ORR", "Objective response (CR + PR)"), ("DCR", "Disease control (CR + PR + SD)"))):
@@ -239,7 +223,7 @@ def _rate_rows(ax, table: pd.DataFrame, shift: float, k: int) -> None:
 
 # -- readers -------------------------------------------------------------------------------------------
 
-def draw_readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float], lacking: Mapping[str, str]):
+def draw_readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, float]):
     """How often each objective response rate comes out of a second reading of the same scans.
 
     Parameters
@@ -248,14 +232,13 @@ def draw_readings(spreads: Mapping[tuple, pd.DataFrame], observed: Mapping[str, 
         From `lib.response.reading_spread`.
     observed : mapping of str to float
         Criterion -> rate of the first reading.
-    lacking : mapping of str to str
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure, or None where there is nothing to draw
     """
     if not spreads:
-        return _empty(_reason(lacking))
+        return None
     figure, axes = plt.subplots(len(spreads), 1, figsize=(WIDTH_IN, 0.6 + 0.95 * len(spreads)), sharex=True, squeeze=False)
     for ax, ((criterion, model), drawn) in zip(axes[:, 0], spreads.items()):
         values, counts = np.unique(drawn.ORR.dropna().round(10), return_counts=True)
@@ -289,10 +272,10 @@ def draw_spider(judged: CohortResponse, drawn: int):
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib Figure, or None where there is nothing to draw
     """
     if not judged.assessments:
-        return _empty(_reason(judged.lacking))
+        return None
     figure, axes = plt.subplots(len(judged.assessments), 1, figsize=(WIDTH_IN, 0.5 + 2.75 * len(judged.assessments)),
                                 sharex=True, sharey=True, squeeze=False)
     for ax, (criterion, table) in zip(axes[:, 0], judged.assessments.items()):
