@@ -12,6 +12,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 _CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_left">(?=[<>\d.]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
 
 _TABLE = re.compile(r'(<div id="t\w+" role="region")(.*?</table>)', re.S)
+_NOTE = re.compile(r'(<td class="gt_sourcenote"[^>]*>)(.*?)(</td>)', re.S)
 _ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
 
 
@@ -41,6 +42,7 @@ def _mend_body(app, pagename, templatename, context, doctree):
         body = body.replace('role="doc-biblioentry"', 'role="listitem"')
         # the fold's own words name it
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
+        body = _NOTE.sub(r'\1<div class="note">\2</div>\3', body)
         context["body"] = _TABLE.sub(_with_room_for_names, _CELL.sub(_unbroken, body))
 
 
