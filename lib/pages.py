@@ -31,6 +31,8 @@ NOT_OURS = "Contains patient data: keep these pages where the data may be kept."
 TITLE, TITLE_OF_OTHERS = "Leiomyosarcoma in the liver: a study re-run", "Liver-directed treatment: a cohort analysed"
 
 _REFERENCE = re.compile(r"\b(Figure|Table) (\d+\.\d+)\b")
+#: ``n = 24``, which stays on one line.
+_EQUATION = re.compile(r"\b([nNP]) = (?=\d)")
 _CAPTION = re.compile(r"\A\*\*(Figure|Table) (\d+\.\d+)\.\*\*")
 
 
@@ -156,6 +158,7 @@ def _dress_output(output, cell, files, labels):
         cell.metadata["mystnb"] = {"image": {"alt": alt}}
     if "text/markdown" in data:
         text = data["text/markdown"]
+        text = _EQUATION.sub("\\1\u00a0=\u00a0", text)
         caption = _CAPTION.match(text)
         data["text/markdown"] = _caption(text, *caption.groups(), files, labels) if caption else _linked(text, labels)
 

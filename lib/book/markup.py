@@ -9,7 +9,7 @@ from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 
 #: Figures, and the headings above them, as `lib.tables` writes them; words that may break are marked there.
-_CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_left">(?=[<>\d.]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
+_CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_(?:left|right wraps)">(?=[<>\d.-]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
 
 _TABLE = re.compile(r'(<div id="t\w+" role="region")(.*?</table>)', re.S)
 _NOTE = re.compile(r'(<td class="gt_sourcenote"[^>]*>)(.*?)(</td>)', re.S)
