@@ -136,6 +136,7 @@ class Chapter:
         self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
         self.quantities: dict[str, dict] = {}
         self.cells: dict[str, int] = {}
+        self.marked: set[str] = set()
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
         self.publication = _publication(study, parameters)
         _FOR_PUBLICATION.set(self.publication)
@@ -277,6 +278,44 @@ class Chapter:
         self.quantities[quantity] = entry
         if number := _cell_number():
             self.cells[quantity] = number
+
+    def mark(self, quantity: str, label: str = "") -> str:
+        """The mark beside a number that the paper does not print: its range over all cohorts that agree with the paper.
+
+        Parameters
+        ----------
+        quantity : str
+            Dotted name (`lib.identified.ranges.lookup`).
+        label : str
+            What the range is of, where the sentence leaves that open.
+
+        Returns
+        -------
+        str
+            To be put behind the number; blank where this is not the published analysis.
+        """
+        from lib import open_ranges
+
+        return open_ranges.mark(quantity, label) if self.is_published_analysis else ""
+
+    def leaves_open(self, *patterns: str) -> None:
+        """Show what the paper leaves open of the numbers above: those recorded since the last call, and any named.
+
+        Parameters
+        ----------
+        *patterns : str
+            Dotted names, with ``*`` for any part, of further numbers that are shown and not recorded.
+        """
+        if not self.is_published_analysis:
+            return
+        from lib import open_ranges
+
+        printed = set(published.read_ledger().quantity)
+        names = [name for name in dict.fromkeys([*self.quantities, *open_ranges.matching(patterns)])
+                 if name not in printed and name not in self.marked and not name.startswith(("protocol.", "contradictions."))]
+        self.marked.update(names)
+        if names:
+            _display({"text/html": open_ranges.note(names)})
 
     def against_paper(self, label: str | None = None):
         """Close the chapter: compare its quantities with the ledger and hand them on.

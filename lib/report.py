@@ -11,6 +11,9 @@ import nbformat
 
 from lib.tables import add_word_table, save_docx
 
+#: What only the pages give a look of its own.
+_SPAN = re.compile(r'</?span(?: class="[^"]*")?>')
+
 _CAPTION = re.compile(r"\A\*\*(Figure|Table) (\d+\.\d+)\.\*\* ?")
 _PAGE_WIDTH_CM, _MARGIN_CM = 21.0, 2.0
 
@@ -87,7 +90,7 @@ def _add_outputs(document, outputs, figures):
                 file = figures / f"figure_{found[2].replace('.', '_')}.png"
                 _add_picture(document, file.read_bytes() if file.is_file() else b64decode(picture[0]), picture[1])
                 picture = None
-            add_markdown(document, data["text/markdown"], "Caption" if found else None)
+            add_markdown(document, _SPAN.sub("", data["text/markdown"]), "Caption" if found else None)
         elif "text/html" in data and caption:
             add_word_table(document, data["text/html"], caption)
             document.add_paragraph()

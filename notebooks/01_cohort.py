@@ -118,6 +118,7 @@ say(cohort_text.absent(study))
 say(cohort_text.age_cut(patients, age_cut_years))
 cohort_records.record_variables(chapter, variables, first_treatment)
 cohort_records.record_cuts(chapter, patients, age_cut_years, early_treatment_months)
+chapter.leaves_open()
 
 # %% [markdown]
 # ### How large is a difference that chance alone would make?
@@ -299,8 +300,9 @@ chapter.figure(
     caption=f"Observed times and reverse Kaplan-Meier follow-up from first treatment, months, N = {n_treated}.")
 
 # %%
-say(cohort_text.watched(patients, followed))
+say(cohort_text.watched(patients, followed) + chapter.mark("follow_up.reverse_km.median", "by reverse Kaplan-Meier"))
 cohort_records.record_follow_up(chapter, followed)
+chapter.leaves_open()
 
 # %% [markdown]
 # ## Reporting items

@@ -327,6 +327,7 @@ chapter.record(text.meld_quantities(change["MELD"], meld_change(labs, patients, 
 chapter.record("protocol.ctcae_version", holds=ctcae_version == 5, observed=f"graded by {edition}")
 if recorded:
     chapter.record("clinical_toxicity.window", holds=toxicity_window_months == 3, observed=text.observed_window(events))
+chapter.leaves_open()
 
 # %%
 chapter.against_paper()

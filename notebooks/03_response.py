@@ -89,6 +89,7 @@ for name, (value, reason) in quantities(judged, conf_level, response_denominator
 when = judged.visit_label
 say(stands_in(named_visit, response_visit))
 say(words.population(judged))
+chapter.leaves_open()
 
 # %%
 listed = tables.patient_table(judged, patients_drawn)
@@ -267,6 +268,7 @@ for name, by_rule in best.items():
     for rate, members in RATES.items():
         chapter.record(f"{name.lower()}.best.{rate.lower()}.count", int(by_rule[rule].isin(members).sum()))
 say(words.course(judged, best, rule))
+chapter.leaves_open()
 
 # %%
 rules = tables.course_table(best)

@@ -132,6 +132,7 @@ chapter.table(
 # %%
 records.record_clocks(chapter, curves, choices, read_ledger())
 say(text.clock_medians(curves, choices))
+chapter.leaves_open("os_diagnosis.at_*", "os_liver_metastasis.at_*", "os_treatment.at_*", "liver_pfs.at_*", "*.rmst_24_months")
 
 # %% [markdown]
 # ### How long were they followed?
@@ -141,7 +142,7 @@ say(text.clock_medians(curves, choices))
 # patient *would* have been observed had nobody died.
 
 # %%
-say(text.watched(time, died, choices))
+say(text.watched(time, died, choices) + chapter.mark("follow_up.reverse_km.median", "median by reverse Kaplan-Meier"))
 
 # %% [markdown]
 # ### Four ways to divide the patients
@@ -174,6 +175,7 @@ if grouped:
         notes=["n/N counts the patients whose group is known.",
                "A lower limit of 0.0 is a negative limit of the symmetric formula, printed as zero."])
     records.record_groups(chapter, grouped, tests, choices)
+    chapter.leaves_open()
 
 # %% [markdown]
 # #### What the four comparisons allow one to say
@@ -213,6 +215,7 @@ chapter.table(
             f"and P ({cox_ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
     notes=["Groups known only at three months are counted from first treatment here, as they are usually printed."])
 records.record_screen(chapter, screen)
+chapter.leaves_open()
 
 # %%
 forest = tables.screen_forest(screen)
@@ -300,7 +303,8 @@ for name, (grouping, _) in grouped.items():
     fit = choices.cox(*comparisons[name])
     permuted = compare.permutation_logrank(*comparisons[name], n_resamples=n_resamples, seed=seed)
     records.record_small_sample(chapter, name, fit, permuted)
-    say(text.hazard(grouping, fit))
+    say(text.hazard(grouping, fit) + chapter.mark(f"os_treatment.{name}.hazard_ratio", "hazard ratio"))
+chapter.leaves_open("os_treatment.*.hazard_ratio.*", "os_treatment.*.firth*", "os_treatment.*.wald_p", "os_treatment.*.rmst_difference")
 
 # %%
 detectable = compare.smallest_detectable_hazard_ratio(int(died.sum()), alpha=alpha, power=detectable_power)
@@ -363,8 +367,9 @@ if answers:
 for name, grouping in after_visit.items():
     landmark_p = answers[name]["from the landmark"]["p_value"]
     chapter.record(f"os_treatment.{name}.landmark_p", landmark_p, reason="too few patients at the landmark")
-    say(text.remedy(grouping, answers[name], landmark_months, alpha))
+    say(text.remedy(grouping, answers[name], landmark_months, alpha) + chapter.mark(f"os_treatment.{name}.landmark_p", "P from the landmark"))
 say(text.early_deaths(time, died, landmark_months) if after_visit else text.NO_LATE_GROUPS)
+chapter.leaves_open("os_treatment.*.landmark_*")
 
 # %% [markdown]
 # ### Living long enough to be treated
@@ -396,6 +401,7 @@ if entered:
     say(text.delayed_sentence(entered))
 else:
     say(text.NO_EARLIER_CLOCK)
+chapter.leaves_open("*.delayed_entry.*", "*.entry_dependence.*")
 
 # %% [markdown]
 # ### Progression and death compete
@@ -421,6 +427,7 @@ if "liver_pfs" in curves:
                 f"{modern_interval} interval, and the share with an event by twelve months.")
     say(text.overstated(liver.curve, liver.incidence, liver.gray(grouped)))
 say(needs.not_computed(study, "Liver progression-free survival"))
+chapter.leaves_open("liver_pfs.incidence.*", "liver_pfs.liver_or_death.*")
 
 # %% [markdown]
 # ### Where to cut the gap
@@ -450,9 +457,10 @@ if "treatment_gap" in grouped:
     continuous = choices.cox(time[known], died[known], gap[known])
     chapter.record({"os_treatment.treatment_gap.corrected_p": corrected,
                     "os_treatment.treatment_gap.per_month.hazard_ratio": continuous.hazard_ratio}, reason="the gap does not vary")
-    say(text.best_cut(searched, corrected, continuous, alpha))
+    say(text.best_cut(searched, corrected, continuous, alpha) + chapter.mark("os_treatment.treatment_gap.corrected_p", "corrected P"))
 else:
     say(text.NO_CUT)
+chapter.leaves_open()
 
 # %% [markdown]
 # ### By first treatment
@@ -468,6 +476,7 @@ chapter.figure(figures.draw_arms(arms, choices), "4.12", **text.arms(arms, choic
 # %%
 records.record_arms(chapter, arms, choices)
 say(text.switched(arms, switch, crossovers, arms_test.p_value, choices))
+chapter.leaves_open("os_treatment.first_treatment.*")
 
 # %% [markdown]
 # ### Do the models hold?

@@ -271,11 +271,17 @@ def answers(monkeypatch, tmp_path, study_run):
             if is_parameters(cell):
                 names.update(changed)
         quantities = json.loads((tmp_path / "build" / "lab" / "results" / f"{source.name}.json").read_text())["quantities"]
-        # a banner that repeats the parameter is no answer
-        answer = [data for data in shown if "Not the published analysis" not in str(data.get("text/markdown"))], quantities
+        # a banner that repeats the parameter is no answer, nor are the marks that only the published analysis has
+        answer = [data for data in map(without_marks, shown) if data != {"text/html": ""} and "Not the published analysis" not in str(data.get("text/markdown"))], quantities
         return answer if changed else _PUBLISHED_ANSWERS.setdefault(source.name, answer)
 
     return run
+
+
+def without_marks(data):
+    """An output without the ranges over other cohorts; a note of ranges becomes nothing."""
+    return {kind: re.sub(r' <span class="open-range">.*?</span>|<details class="open-ranges">.*?</details>', "", value, flags=re.S)
+            if isinstance(value, str) else value for kind, value in data.items()}
 
 
 _PUBLISHED_ANSWERS = {}

@@ -33,6 +33,7 @@ def out(tmp_path):
         show({"text/markdown": "**Table 7.1.** Patients."}),
         show({"text/html": to_html(render(pd.DataFrame({"Arm": ["A", "B"], "n": [1, 2]}), notes=["All treated."]), "Table 7.1")}),
         show({"text/markdown": "Of **3** patients 2 died."}),
+        show({"text/markdown": "It was 2. <span class=\"open-range\">(1 to 3)</span>"}),
     ]
     cells = [v4.new_markdown_cell("# 7. How long?\n\n**Question.** How?\n\n- one\n- two"), v4.new_code_cell("secret = 1", outputs=outputs)]
     for folder in ("notebooks", "figures"):
@@ -65,6 +66,10 @@ def test_it_holds_title_notice_headings_lists_and_computed_sentences_but_no_code
 def test_marks_become_runs(report):
     (sentence,) = (each for each in report.paragraphs if each.text.startswith("Of 3"))
     assert [(run.text, bool(run.bold)) for run in sentence.runs] == [("Of ", False), ("3", True), (" patients 2 died.", False)]
+
+
+def test_a_mark_for_the_pages_look_is_plain_text_in_word(report):
+    assert any("It was 2. (1 to 3)" in paragraph.text for paragraph in report.paragraphs) and not any("span" in paragraph.text for paragraph in report.paragraphs)
 
 
 def test_a_table_is_a_word_table_under_its_caption(report):
