@@ -18,6 +18,7 @@ from lib.baseline import (
 from lib.cohort import Cohort
 from lib.cohort_tables import few
 from lib.contract import CONTRACT, TREATMENTS
+from lib.figures.many import MOST_MARKS, is_crowded
 from lib.narrative import interval, join, months, number, percent, plain
 from lib.protocol import Protocol
 
@@ -106,6 +107,14 @@ def courses(study: Cohort) -> str:
     return (f"Swimmer plot by first treatment: {percent(int(drawn['died'].sum()), n)} died, "
             f"{percent(int(drawn['progression_months'].notna().sum()), n)} had liver progression; the longest was followed for "
             f"{months(drawn['end_months'].max())} months.")
+
+
+def burden_drawn(n_located: int) -> str:
+    """How the figure of lesions shows its patients."""
+    if is_crowded(n_located):
+        return (f"Above {MOST_MARKS} patients: median, middle half (thick) and middle nine tenths (thin) of each treatment, not one mark "
+                "a patient.")
+    return "Equal counts are drawn side by side."
 
 
 def drawn_of(n_drawn: int, n_treated: int) -> str:

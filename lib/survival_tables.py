@@ -19,7 +19,7 @@ from lib.survival import (
     smallest_detectable_hazard_ratio,
     survival_at,
 )
-from lib.survival.batteries import all_p_values
+from lib.survival.checks import for_large_samples
 from lib.survival.choices import PROGRAMS, Choices
 from lib.survival.competing import PFS_DEFINITIONS
 from lib.survival.estimate import MEDIAN_CONVENTIONS
@@ -165,18 +165,20 @@ def convention_medians(curves: dict) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def convention_tests(comparisons: dict) -> pd.DataFrame:
+def convention_tests(comparisons: dict, p_values: dict) -> pd.DataFrame:
     """P of the same comparisons by every test that a program might have printed.
 
     Parameters
     ----------
     comparisons : dict
         Label -> (months, died, member of the second group), arrays of shape (n_known,).
+    p_values : dict
+        Label -> `lib.survival.batteries.all_p_values` of the comparison.
     """
     tied = any(len(np.unique(time[died])) < died.sum() for time, died, _ in comparisons.values())
     columns = {}
     for label, arrays in comparisons.items():
-        found = all_p_values(*arrays) if tied else _one_for_all_ties(all_p_values(*arrays))
+        found = p_values[label] if tied else _one_for_all_ties(p_values[label])
         permuted = permutation_logrank(*arrays)
         cells = {test: p_cell(p) for test, p in found.items()}
         columns[label] = cells | {"Permutation log-rank" + (", exact" if permuted.exact else ""): p_cell(permuted.p_value)}
@@ -199,7 +201,7 @@ def small_sample_table(comparisons: dict, choices: Choices, *, power, n_resample
         gained = rmst_difference(time[order], died[order], member[order], conf_level=choices.conf_level)
         detectable = smallest_detectable_hazard_ratio(int(died.sum()), float(member.mean()), alpha=choices.alpha, power=power)
         rows.append({"Comparison": label, "Hazard ratio, Cox": ratio(fit),
-                     "Hazard ratio, Firth": ratio(firth),
+                     "Hazard ratio, Firth": "–" if for_large_samples(len(time)) else ratio(firth),
                      "Permutation P": p_cell(permuted.p_value) + ("" if permuted.exact else f" (±{permuted.mc_error:.3f})"),
                      "Mean gained, months": estimate(gained["difference"]), "Horizon, months": number(gained["to_months"]),
                      "Detectable ratio": number(detectable, 1)})
@@ -213,8 +215,8 @@ def bootstrap_table(curves: dict, choices: Choices, *, n_resamples, seed) -> pd.
         drawn = bootstrap_median(curve.exit, curve.died, n_resamples=n_resamples, seed=seed, conf_level=choices.conf_level)
         rows.append({"Curve": label, "Median, months": months(median_survival(curve).value),
                      "SPSS": limits(median_survival(curve)), "log-log": limits(median_survival(curve, "lifelines")),
-                     "Bootstrap": interval(drawn.lower, drawn.upper), "Resamples without a median":
-                     percent(drawn.n_failed, drawn.n_resamples)})
+                     "Bootstrap": "–" if drawn.reason else interval(drawn.lower, drawn.upper),
+                     "Resamples without a median": "–" if drawn.reason else percent(drawn.n_failed, drawn.n_resamples)})
     return pd.DataFrame(rows)
 
 
@@ -280,7 +282,7 @@ def assumption_table(rows: dict) -> pd.DataFrame:
             "Late hazard ratio": ratio(late) if late else "–",
             "Largest dfbeta, SE": number(moved.dfbetas.abs().max(), 2) if moved is not None else "–",
             "Without one patient": f"{moved.hazard_ratio_without.min():.2f} to {moved.hazard_ratio_without.max():.2f}"
-            if moved is not None else "–",
+            if moved is not None and moved.hazard_ratio_without.notna().any() else "–",
             "Curvature, P": p_cell(form["curvature_p"]) if form else "–"})
     return pd.DataFrame(shown)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from lib.figures.many import MOST_LANES, shading_note, ticks_note
 from lib.narrative import join, months, number, p_value, percent, plain
-from lib.survival.batteries import all_p_values
+from lib.survival.checks import for_large_samples
 from lib.survival.competing import PROGRESSION
 from lib.survival.estimate import follow_up, median_survival
 from lib.survival.groups import CLOCKS, missing_groupings
@@ -45,11 +46,11 @@ def agreement_sentence(beside: pd.DataFrame) -> str:
             f"difference is {shown}, and R leaves {'the same' if same_ends else 'other'} limits unreached.")
 
 
-def range_sentence(comparisons: dict, alpha: float) -> str:
+def range_sentence(p_values: dict, alpha: float) -> str:
     """How far the P values of one comparison lie apart, and whether a convention could have changed the conclusion."""
     sentences = []
-    for label, arrays in comparisons.items():
-        found = [p for p in all_p_values(*arrays).values() if p is not None]
+    for label, by_test in p_values.items():
+        found = [p for p in by_test.values() if p is not None]
         if not found:
             continue
         crosses = min(found) < alpha <= max(found)
@@ -58,8 +59,10 @@ def range_sentence(comparisons: dict, alpha: float) -> str:
     return f"The choice of test moves P like this. {'; '.join(sentences)}." if sentences else "No comparison has a P value."
 
 
-def left_out_sentence(alone: dict, p_alone: dict, alpha: float) -> str:
+def left_out_sentence(alone: dict, p_alone: dict, n: int, alpha: float) -> str:
     """What leaving one patient out does at most to each median and P value."""
+    if reason := for_large_samples(n):
+        return f"Each patient's own weight is {reason}: of {n:,} patients no single one decides."
     medians = [f"{label} {months(min(without))} to {in_months(max(without))}" for label, (_, without) in alone.items()]
     if not medians:
         return "One patient cannot be left out of one."
@@ -149,7 +152,7 @@ def clock(name: str, curve, choices) -> dict:
     median = in_months(choices.median(curve).value)
     counts = f"n = {curve.n}, {counted(curve.n_events, 'event')}, {curve.n - curve.n_events} censored"
     return {"caption": f"{CLOCKS[name][2]} ({counts}), Kaplan-Meier with {choices.coverage} {choices.modern_interval} band; median "
-                       f"{median}, dropped to the axis by the {choices.program} convention.",
+                       f"{median}, dropped to the axis by the {choices.program} convention.{ticks_note(curve)}",
             "alt": f"Step curve falling from 1 to {curve.survival[-1]:.2f} over {curve.longest:.0f} months; the median is {median} "
                    f"({counts})."}
 
@@ -195,18 +198,25 @@ def detectable(n_events: int, ratio_found: float, power: float, power_of_two: fl
             f"found with power {power:g}; against a ratio of two, the power is {number(100 * power_of_two, 0)}%.")
 
 
+def small_sample_notes(n: int) -> list[str]:
+    """A footnote on what is left out because the sample is large; none for a small one."""
+    reason = for_large_samples(n)
+    return [f"Permutation, Firth's regression and bootstrap: {reason}."] if reason else []
+
+
 def left_out(alone: dict, p_alone: dict, n: int, alpha: float) -> dict:
     """Caption and alternative text of the leave-one-out figure."""
     return {"caption": f"Medians (months) and log-rank P with each of {n} patients left out in turn (ticks) and with everybody "
                        "(diamonds).",
-            "alt": left_out_sentence(alone, p_alone, alpha)}
+            "alt": left_out_sentence(alone, p_alone, n, alpha)}
 
 
 def timeline(rows: pd.DataFrame) -> dict:
     """Caption and alternative text of the timeline of immortal time; `rows` as `draw_immortal_time` takes them."""
     immortal = np.minimum(rows.known_months, rows.months).sum()
+    drawn = f" An even choice of {MOST_LANES} patients is drawn." if len(rows) > MOST_LANES else ""
     return {"caption": f"Each patient's time from first treatment by later response (n = {len(rows)}); hatched, the time before the "
-                       "response was known.",
+                       f"response was known.{drawn}",
             "alt": f"Horizontal bars for {counted(len(rows), 'patient')}; {months(immortal)} patient-months lie before the response "
                    "was known."}
 
@@ -256,8 +266,9 @@ def overstated(curve, found: dict, gray: dict) -> str:
 def cuts(searched: pd.DataFrame, corrected: float | None, n_resamples: int) -> dict:
     """Caption and alternative text of the cut-point search."""
     n = int(searched.n_early[0] + searched.n_late[0])
-    return {"caption": f"Log-rank P of early against late treatment at each cut of the gap (n = {n}; early:late above), the cut in use "
-                       f"circled, and the P of the best cut corrected by {n_resamples:,} permutations.",
+    drawn = "draws of their normal limit" if for_large_samples(n) else "permutations"
+    return {"caption": f"Log-rank P of early against late treatment at each cut of the gap (n = {n:,}; early:late above), the cut in use "
+                       f"circled, and the P of the best cut corrected by {n_resamples:,} {drawn}.",
             "alt": f"P values at {len(searched)} cuts, the smallest {p_value(searched.p_value.min())}; corrected for the search, "
                    f"{p_value(corrected)}."}
 
@@ -288,7 +299,7 @@ def switched(found: dict, switch, crossovers: str, p: float | None, choices) -> 
 def hazards(grouping, check, n_events: int) -> dict:
     """Caption and alternative text of the proportional-hazards figure."""
     return {"caption": f"{grouping.title}: scaled Schoenfeld residuals with a running mean, and log-log survival of the groups "
-                       f"(n = {int(grouping.known.sum())}, {counted(n_events, 'death')}).",
+                       f"(n = {int(grouping.known.sum())}, {counted(n_events, 'death')}).{shading_note(n_events)}",
             "alt": f"Local log hazard ratios against time, and two log-log curves; test of proportional hazards {p_value(check.p_value)}."}
 
 

@@ -252,7 +252,7 @@ if located := int(allocated[["n_liver_lesions", "largest_mm"]].notna().all(axis=
     chapter.figure(
         figure, "1.3", individual=True, alt=cohort_text.zone(allocated),
         caption=f"Number of liver lesions and diameter of the largest (mm) by first treatment, {percent(located, n_treated)} "
-                "patients. Shaded: where the rule names ablation. Equal counts are drawn side by side.")
+                f"patients. Shaded: where the rule names ablation. {cohort_text.burden_drawn(located)}")
 
 # %%
 say(cohort_text.comparability(variables, allocated))

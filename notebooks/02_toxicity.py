@@ -41,6 +41,7 @@ from lib import toxicity_tables as tables
 from lib import toxicity_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import toxicity as draw
+from lib.figures.many import shading_note
 from lib.liver_scores import SCORES, before_and_after, liver_scores, meld_change, paired_change
 from lib.narrative import Chapter, percent, plain, say
 from lib.published import read_ledger
@@ -176,7 +177,7 @@ if n_both:
     draw.plot_liver_injury(ax, injury, patients.set_index("patient")["first_treatment"])
     chapter.figure(ax, "2.2", individual=True,
                    caption="Peak ALT against peak bilirubin after baseline (eDISH), multiples of ULN, logarithmic; "
-                           f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.",
+                           f"{n_both}/{n_treated} patients with both. Dashed: the limits of Hy's law.{shading_note(n_both)}",
                    alt=f"Peak ALT against peak bilirubin in multiples of the upper limit of normal. {text.injury_sentence(injury)}")
 
 # %%

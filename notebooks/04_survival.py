@@ -50,6 +50,7 @@ from lib import survival_text as text
 from lib.claims import judge_claims, read_claims
 from lib.cohort import read_cohort
 from lib.figures import survival as figures
+from lib.figures.many import shading_note
 from lib.literature import read_literature
 from lib.narrative import Chapter, say
 from lib.published import read_ledger
@@ -257,6 +258,7 @@ say(text.screening_sentence([screen, *at_visits], alpha))
 # %%
 all_curves = batteries.name_curves(curves, grouped)
 titled = {grouping.title: comparisons[name] for name, (grouping, _) in grouped.items()}
+p_values = {title: batteries.all_p_values(*arrays) for title, arrays in titled.items()}
 
 # %%
 chapter.table(
@@ -268,14 +270,14 @@ chapter.table(
 # %%
 if titled:
     chapter.table(
-        tables.convention_tests(titled), "4.6",
+        tables.convention_tests(titled, p_values), "4.6",
         caption=f"Two-sided P of each comparison by every test that a program might have printed, N = {n_treated}.",
         notes=["Without tied deaths the three treatments of ties agree and are shown once; R's ties=\"exact\" is SAS's DISCRETE. The "
                "permutation test counts every way to deal the labels."])
 
 # %%
-say(text.agreement_sentence(batteries.beside_r(all_curves, titled)))
-say(text.range_sentence(titled, alpha))
+say(text.agreement_sentence(batteries.beside_r(all_curves, titled, p_values)))
+say(text.range_sentence(p_values, alpha))
 
 # %% [markdown]
 # ### What a small sample needs
@@ -296,7 +298,7 @@ if titled:
                 "P, difference in restricted mean survival (first minus second).",
         notes=["Permutation P: exact over all arrangements, or with its Monte Carlo error. Horizon: the time up to which means are "
                f"compared. Detectable ratio: found with power {detectable_power:g} by a two-sided log-rank test at level {alpha:.2g} with "
-               "these deaths and group sizes (Schoenfeld 1981)."])
+               "these deaths and group sizes (Schoenfeld 1981).", *text.small_sample_notes(n_treated)])
 
 # %%
 for name, (grouping, _) in grouped.items():
@@ -322,7 +324,7 @@ say(text.detectable(int(died.sum()), detectable, detectable_power, power_of_two)
 chapter.table(
     tables.bootstrap_table(all_curves, choices, n_resamples=n_resamples, seed=seed), "4.8",
     caption=f"Intervals ({coverage}) of each median in months by SPSS's formula, the log-log band, and {n_resamples:,} "
-            f"bootstrap resamples (percentiles), N = {n_treated}.")
+            f"bootstrap resamples (percentiles), N = {n_treated}.", notes=text.small_sample_notes(n_treated))
 
 # %% [markdown]
 # #### Does one patient decide?
@@ -334,7 +336,7 @@ chapter.table(
 alone, p_alone = batteries.leave_each_out(curves, grouped, comparisons, tests, choices)
 if alone:
     chapter.figure(figures.draw_left_out(alone, p_alone, alpha), "4.7", individual=True, **text.left_out(alone, p_alone, n_treated, alpha))
-say(text.left_out_sentence(alone, p_alone, alpha))
+say(text.left_out_sentence(alone, p_alone, n_treated, alpha))
 
 # %% [markdown]
 # ### Immortal time
@@ -508,7 +510,7 @@ if forms := batteries.forms_to_draw(checked):
     chapter.figure(
         figures.draw_functional_form(forms), "4.14", alt=text.forms_sentence(checked, alpha),
         caption=f"Martingale residuals of the model without covariates against each continuous covariate, {population}, with a "
-                "running mean: a straight course supports a linear effect.")
+                f"running mean: a straight course supports a linear effect.{shading_note(n_treated)}")
 say(text.models_sentence(checked, int(died.sum()), alpha))
 
 # %% [markdown]

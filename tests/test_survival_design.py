@@ -379,8 +379,8 @@ def test_a_landmark_before_every_death_says_that_it_changes_no_test():
 
 def test_ties_are_told_apart_only_where_deaths_are_tied():
     member = np.array([True, False, True, False])
-    untied = tables.convention_tests({"x": (np.array([1, 2, 3, 4.0]), np.ones(4, bool), member)})
-    tied = tables.convention_tests({"x": (np.array([1, 1, 3, 4.0]), np.ones(4, bool), member)})
+    untied, tied = ({"x": (np.array([first, second, 3, 4.0]), np.ones(4, bool), member)} for first, second in ((1, 2), (1, 1)))
+    untied, tied = (tables.convention_tests(each, {"x": batteries.all_p_values(*each["x"])}) for each in (untied, tied))
     assert "Cox, any ties: Wald" in set(untied.Test) and "Cox efron: Wald" in set(tied.Test)
 
 
@@ -394,9 +394,9 @@ def test_laboratory_table_shows_each_visit_under_its_heading(reference):
 
 def test_range_sentence_tells_when_a_test_could_change_the_conclusion(reference):
     arrays = groups.groupings(reference, 4.0)["treatment_gap"].arrays(reference.patients)
-    found = [p for p in batteries.all_p_values(*arrays).values()]
-    assert ("**on both sides**" in text.range_sentence({"gap": arrays}, np.mean(found))) and \
-        "all on one side" in text.range_sentence({"gap": arrays}, 0.999)
+    found = batteries.all_p_values(*arrays)
+    assert ("**on both sides**" in text.range_sentence({"gap": found}, np.mean(list(found.values())))) and \
+        "all on one side" in text.range_sentence({"gap": found}, 0.999)
 
 
 def test_every_axis_of_a_kaplan_meier_figure_has_its_unit_and_its_counts_stand_under_their_ticks():

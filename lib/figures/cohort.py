@@ -14,6 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from lib.baseline import groups_present
 from lib.cohort import DAYS_PER_MONTH
+from lib.figures.many import corners, evenly, is_crowded
 from lib.figures.style import GREY, HATCHES, INK, MARKERS, PALE, colour_for
 
 WIDTH_IN = 6.0
@@ -94,9 +95,7 @@ def as_text(label: object) -> str:
 
 def thinned(lanes: pd.DataFrame, at_most: int) -> pd.DataFrame:
     """All lanes, or where there are more than ``at_most`` an evenly spaced choice of them in order."""
-    if len(lanes) <= at_most:
-        return lanes
-    return lanes.iloc[np.linspace(0, len(lanes) - 1, at_most).round().astype(int)].reset_index(drop=True)
+    return evenly(lanes, at_most).reset_index(drop=True)
 
 
 def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
@@ -231,18 +230,11 @@ def draw_burden(ax, allocated: pd.DataFrame, max_lesions: int, size_limit_mm: fl
     known = allocated.dropna(subset=["n_liver_lesions", "largest_mm"])
     order = groups_present(known["first_treatment"])
     colours = colour_for(order)
-    # patients with equal counts stand side by side
-    by_count = known.sort_values(["first_treatment", "largest_mm"]).groupby("n_liver_lesions")
-    rank, of = by_count.cumcount(), by_count["patient"].transform("size")
-    shift = (rank - (of - 1) / 2) * np.minimum(0.13, 0.7 / of)
     ax.add_patch(Rectangle((0.4, 0), max_lesions + 0.1, size_limit_mm, facecolor=PALE, alpha=0.6,
                            edgecolor=GREY, linestyle="--", linewidth=0.9, zorder=0))
     ax.text(0.5, size_limit_mm, " rule: ablation", fontsize=8.5, va="bottom", color=INK)
-    for i, group in enumerate(order):
-        own = known[known["first_treatment"] == group]
-        ax.scatter(own["n_liver_lesions"] + shift[own.index], own["largest_mm"], s=38, color=colours[group],
-                   marker=MARKERS[i % len(MARKERS)], linewidths=0.6, edgecolor="white" if len(known) <= 200 else "none",
-                   label=as_text(fill(f"{group} (n = {len(own)})", 60)), zorder=3)
+    draw = _burden_spans if is_crowded(len(known)) else _burden_marks
+    draw(ax, known, order, colours)
     most = known["n_liver_lesions"].max() if len(known) else max_lesions
     ax.set(xlim=(0.4, max(most, max_lesions) + 0.6), ylim=(0, None))
     ax.set(xlabel="Liver lesions at baseline (number)", ylabel="Largest liver lesion (mm)")
@@ -251,6 +243,30 @@ def draw_burden(ax, allocated: pd.DataFrame, max_lesions: int, size_limit_mm: fl
         longest = max(len(str(group)) for group in order) + 10
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=max(1, min(3, 75 // longest)))
     return ax
+
+
+def _burden_marks(ax, known, order, colours) -> None:
+    """A mark a patient; those with equal counts stand side by side."""
+    by_count = known.sort_values(["first_treatment", "largest_mm"]).groupby("n_liver_lesions")
+    rank, of = by_count.cumcount(), by_count["patient"].transform("size")
+    shift = (rank - (of - 1) / 2) * np.minimum(0.13, 0.7 / of)
+    for i, group in enumerate(order):
+        own = known[known["first_treatment"] == group]
+        ax.scatter(own["n_liver_lesions"] + shift[own.index], own["largest_mm"], s=38, color=colours[group],
+                   marker=MARKERS[i % len(MARKERS)], linewidths=0.6, edgecolor="white" if len(known) <= 200 else "none",
+                   label=as_text(fill(f"{group} (n = {len(own)})", 60)), zorder=3)
+
+
+def _burden_spans(ax, known, order, colours) -> None:
+    """For each number of lesions and treatment the median, the middle half (thick) and the middle nine tenths (thin)."""
+    for i, group in enumerate(order):
+        own = known[known["first_treatment"] == group]
+        spans = own.groupby("n_liver_lesions")["largest_mm"].quantile([0.05, 0.25, 0.5, 0.75, 0.95]).unstack()
+        x = spans.index.to_numpy(float) + 0.7 * ((i + 0.5) / len(order) - 0.5)
+        ax.vlines(x, spans[0.05], spans[0.95], color=colours[group], linewidth=1, zorder=3)
+        ax.vlines(x, spans[0.25], spans[0.75], color=colours[group], linewidth=4, zorder=3)
+        ax.plot(x, spans[0.5], linestyle="none", marker=MARKERS[i % len(MARKERS)], color=colours[group], markeredgecolor="white",
+                markersize=7, label=as_text(fill(f"{group} (n = {len(own):,})", 60)), zorder=4)
 
 
 def draw_completeness(matrix: pd.DataFrame, at_most: int):
@@ -317,10 +333,12 @@ def draw_follow_up(ax, reverse_curve, naive_median: float, reverse_median: float
     -------
     matplotlib Axes
     """
-    observed = np.sort(reverse_curve.exit)
-    left = 1 - np.arange(len(observed) + 1) / len(observed)
-    ax.step([0, *observed], left, where="post", color=GREY, linestyle="--")
-    ax.step([*reverse_curve.times, reverse_curve.longest], [*reverse_curve.survival, reverse_curve.survival[-1]],
+    observed, ends = np.unique(reverse_curve.exit, return_counts=True)
+    shown = corners(observed)
+    left = 1 - np.cumsum(ends) / ends.sum()
+    ax.step([0, *observed[shown]], [1, *left[shown]], where="post", color=GREY, linestyle="--")
+    shown = corners(reverse_curve.times)
+    ax.step([*reverse_curve.times[shown], reverse_curve.longest], [*reverse_curve.survival[shown], reverse_curve.survival[-1]],
             where="post", color=INK)
     ax.axhline(0.5, color=GREY, linewidth=0.7, zorder=0)
     for median, name, height in ((naive_median, "naive", 0.06), (reverse_median, "reverse KM", 0.16)):

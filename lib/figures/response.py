@@ -13,6 +13,7 @@ from matplotlib.patches import Patch, PathPatch
 from matplotlib.path import Path
 
 from lib.cohort import DAYS_PER_MONTH
+from lib.figures.many import corners
 from lib.figures.style import CATEGORY_COLOURS, FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALE, colour_for
 from lib.response import CATEGORIES, Agreement
 from lib.response.study import CohortResponse
@@ -86,7 +87,8 @@ def _profiles(ax, measured: pd.DataFrame, groups: list[str]) -> None:
         changes = measured.loc[measured.group.eq(group), "change_percent"].clip(upper=LARGEST_CHANGE).to_numpy()
         if len(changes):
             share = np.linspace(0, 100, len(changes) + 1)
-            ax.step(share, np.append(changes, changes[-1]), where="post", color=colours[group],
+            shown = corners(share)
+            ax.step(share[shown], np.append(changes, changes[-1])[shown], where="post", color=colours[group],
                     linestyle=LINE_STYLES[i % len(LINE_STYLES)], linewidth=2)
     ax.set_xlabel("Share of the treatment's patients (%)")
     ax.set_xlim(0, 100)

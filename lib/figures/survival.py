@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.patheffects import withStroke
 
+from lib.figures.many import MOST_LANES, MOST_MARKS, MOST_TICKS, corners, draw_density, evenly, is_crowded
 from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
 from lib.survival.competing import PROGRESSION
 from lib.privacy import COUNT_GID
@@ -88,6 +89,7 @@ def draw_curves(ax, curves: dict, *, interval: str = "log-log", median_conventio
             lower, upper = (_extended(curve.times, limit, curve.longest)[1] for limit in curve.band(interval))
             ax.fill_between(times, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
         censored = curve.times[curve.censored > 0]
+        censored = censored if len(censored) <= MOST_TICKS else censored[:0]
         ax.plot(censored, curve.at(censored), "|", color=colour, markersize=7, markeredgewidth=1.2)
     medians = {label: median_survival(curve, median_convention).value for label, curve in curves.items()}
     crowded = _crowded(medians, LABEL_WIDTH * max(curve.longest for curve in curves.values()))
@@ -191,7 +193,7 @@ def draw_immortal_time(patients: pd.DataFrame, landmark_months: float):
     -------
     matplotlib Figure
     """
-    shown = patients.sort_values(["group", "months"], ignore_index=True)
+    shown = evenly(patients.sort_values(["group", "months"]), MOST_LANES).reset_index(drop=True)
     groups = list(dict.fromkeys(shown.group))
     figure, ax = plt.subplots(figsize=(FULL_WIDTH_IN, 0.17 * len(shown) + 1.1))
     for i, row in shown.iterrows():
@@ -240,10 +242,13 @@ def draw_delayed_entry(entered: dict, interval: str = "log-log"):
         if delayed is not None:
             shown = delayed.times >= panel["start_months"]
             times = np.concatenate([[panel["start_months"]], delayed.times[shown]])
-            ax.step(times, np.concatenate([[1.0], delayed.survival[shown]]), where="post", color=PALETTE[0],
-                    linestyle=LINE_STYLES[1])
-            below.step(delayed.times, delayed.at_risk, where="post", color=PALETTE[0])
-        below.step(naive.times, naive.at_risk, where="post", color=GREY)
+            survival = np.concatenate([[1.0], delayed.survival[shown]])
+            drawn = corners(times)
+            ax.step(times[drawn], survival[drawn], where="post", color=PALETTE[0], linestyle=LINE_STYLES[1])
+            drawn = corners(delayed.times)
+            below.step(delayed.times[drawn], delayed.at_risk[drawn], where="post", color=PALETTE[0])
+        drawn = corners(naive.times)
+        below.step(naive.times[drawn], naive.at_risk[drawn], where="post", color=GREY)
         ticks = month_ticks(naive.longest, at_most=5)
         ax.set(title=SHORT_TITLES[name], xlim=(0, ticks[-1]), xticks=ticks, ylabel="Overall survival" if column == 0 else "")
         below.set(xlabel=CLOCK_AXES[name][0].replace("diagnosis of leiomyosarcoma", "diagnosis").replace("diagnosis of l", "l"), ylim=(0, None), ylabel="At risk" if column == 0 else "")
@@ -441,13 +446,17 @@ def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months fr
     """
     curves = {grouping.levels[level]: curve for level, curve in by_level.items()}
     figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH_IN, 3.1))
-    left.plot(check.event_months, check.log_hazard_ratios, "o", color=PALETTE[0], markersize=4)
+    if is_crowded(len(check.event_months)):
+        draw_density(left, check.event_months, check.log_hazard_ratios)
+    else:
+        left.plot(check.event_months, check.log_hazard_ratios, "o", color=PALETTE[0], markersize=4)
     if len(check.event_months) > 3:
         left.plot(*_running_mean(check.event_months, check.log_hazard_ratios), color=PALETTE[4])
     left.axhline(0, color=GREY, linewidth=0.9)
     left.set(title="Local log hazard ratio", xlabel=xlabel, ylabel="Log hazard ratio at each death")
     for (label, curve), style, colour in zip(curves.items(), _cycle(LINE_STYLES), PALETTE):
-        inside = (curve.survival > 0) & (curve.survival < 1) & (curve.times > 0)
+        inside = corners(curve.times)
+        inside = inside[(curve.survival[inside] > 0) & (curve.survival[inside] < 1) & (curve.times[inside] > 0)]
         right.step(curve.times[inside], np.log(-np.log(curve.survival[inside])), where="post", color=colour, linestyle=style,
                    label=label)
     right.set(title="Log-log survival", xlabel=f"{xlabel} (log scale)", ylabel="log(-log S)", xscale="log")
@@ -472,7 +481,10 @@ def draw_functional_form(forms: dict):
     """
     figure, axes = plt.subplots(1, len(forms), figsize=(FULL_WIDTH_IN, 2.8), sharey=True, squeeze=False)
     for ax, (label, (values, residuals)) in zip(axes[0], forms.items()):
-        ax.plot(values, residuals, MARKERS[0], color=PALETTE[0], markersize=4)
+        if is_crowded(len(values)):
+            draw_density(ax, values, residuals)
+        else:
+            ax.plot(values, residuals, MARKERS[0], color=PALETTE[0], markersize=4)
         ax.plot(*_running_mean(values, residuals), color=PALETTE[4])
         ax.axhline(0, color=GREY, linewidth=0.9)
         ax.set_xlabel(label)
@@ -485,8 +497,10 @@ def _running_mean(x, y, share=0.4):
     order = np.argsort(x, kind="stable")
     x, y = np.asarray(x, float)[order], np.asarray(y, float)[order]
     half = max(int(np.ceil(share * len(x) / 2)), 1)
-    means = [y[max(i - half, 0): i + half + 1].mean() for i in range(len(x))]
-    return x, np.array(means)
+    at = np.linspace(0, len(x) - 1, min(len(x), MOST_MARKS)).round().astype(int)
+    first, last = np.maximum(at - half, 0), np.minimum(at + half + 1, len(x))
+    total = np.concatenate([[0.0], np.cumsum(y)])
+    return x[at], (total[last] - total[first]) / (last - first)
 
 
 def _settled(figure):
@@ -549,5 +563,6 @@ def _cycle(items):
 
 
 def _extended(times, values, longest):
-    """A step function carried to the end of follow-up."""
-    return np.append(times, longest), np.append(values, values[-1])
+    """A step function carried to the end of follow-up, with no more corners than a page can show."""
+    shown = corners(times)
+    return np.append(times[shown], longest), np.append(values[shown], values[-1])

@@ -9,6 +9,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from lib.baseline import groups_present
 from lib.figures.cohort import as_text
+from lib.figures.many import draw_density, evenly, is_crowded
 from lib.figures.style import GREY, INK, MARKERS, colour_for
 from lib.toxicity import HYPERBILIRUBINAEMIA, HYS_LAW, TEMPLES_COROLLARY
 from lib.units import REFERENCE_UNITS
@@ -63,7 +64,7 @@ def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> No
     if limits.notna().any():
         ax.axhspan(limits.fillna({"lower_normal": 1e-9, "upper_normal": 1e9})["lower_normal"],
                    limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
-    _courses(ax, _evenly(values, at_most), worse)
+    _courses(ax, evenly(values, at_most), worse)
     if analyte in LOGARITHMIC and (values > 0).any(axis=None):
         _log_scale(ax.yaxis, ax, values.to_numpy())
     elif values.notna().any(axis=None):
@@ -98,13 +99,6 @@ def _log_scale(axis, ax, values: np.ndarray) -> None:
     (ax.set_ylim if axis is ax.yaxis else ax.set_xlim)(low / 1.3, high * 1.3)
 
 
-def _evenly(patients: pd.DataFrame, at_most: int) -> pd.DataFrame:
-    """All patients, or an evenly spaced choice of them."""
-    if len(patients) <= at_most:
-        return patients
-    return patients.iloc[np.linspace(0, len(patients) - 1, at_most).round().astype(int)]
-
-
 def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     """Evaluation of drug-induced serious hepatotoxicity (eDISH): peak ALT against peak bilirubin, in multiples of ULN.
 
@@ -123,7 +117,10 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     seen = injury.dropna(subset=["alt", "bilirubin"])
     groups = groups_present(treatments)
     colours = colour_for(groups)
-    for number, group in enumerate(groups):
+    crowded = is_crowded(len(seen))
+    if crowded:
+        draw_density(ax, seen["alt"], seen["bilirubin"], "log", "log")
+    for number, group in enumerate(groups if not crowded else ()):
         own = seen[seen.index.isin(treatments.index[treatments == group])]
         ax.scatter(own["alt"], own["bilirubin"], s=34, marker=MARKERS[number % len(MARKERS)], color=colours[group],
                    edgecolor=INK, linewidth=0.6, alpha=1 if len(seen) <= 100 else 0.5, zorder=3,
@@ -142,7 +139,7 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
         ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
     ax.set_xlabel("peak ALT after baseline, multiples of ULN")
     ax.set_ylabel("peak bilirubin, multiples of ULN")
-    if groups:
+    if groups and not crowded:
         ax.legend(ncols=min(len(groups), 3), **_ABOVE)
     return ax
 
@@ -205,7 +202,7 @@ def plot_scores(pairs: dict[str, pd.DataFrame], visit: str, at_most: int = 60):
     for ax, (name, pair) in zip(axes, pairs.items()):
         pair = pair[["baseline", visit]].astype(float).dropna()
         rose = pair[visit] > pair["baseline"]
-        drawn = _evenly(pair, at_most)
+        drawn = evenly(pair, at_most)
         drawn = _apart(drawn) if name != "ALBI" else drawn
         _courses(ax, drawn, rose)
         for x, column in enumerate(["baseline", visit]):

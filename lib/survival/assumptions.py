@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.survival.checks import SurvivalDataError, check_survival
+from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
 from lib.survival.clocks import landmark
 from lib.survival.regression import _chi2_p, _check_covariate, _greenwood, cox, why_no_hazard_ratio
+from lib.survival.risk_sets import MANY, fit_cox
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def influence(months, event, covariate, *, ties="breslow"):
     -------
     pandas.DataFrame
         One row a patient, in the order given: `dfbeta`, `dfbetas` (in standard errors) and `hazard_ratio_without`
-        (missing where the refit has no estimate).
+        (missing where the refit has no estimate, and for everybody above `lib.survival.checks.MOST_IN_SMALL_SAMPLE`).
 
     References
     ----------
@@ -103,7 +104,7 @@ def influence(months, event, covariate, *, ties="breslow"):
     model = _greenwood(months, event, x, None, method)
     columns = {kind: model.residuals(kind, format="pandas").to_numpy(float)[:, 0] for kind in ("dfbeta", "dfbetas")}
     everyone = np.arange(len(x))
-    without = [_ratio_of(months, event, x, everyone != left_out, method) for left_out in everyone]
+    without = np.nan if for_large_samples(len(x)) else [_ratio_of(months, event, x, everyone != left_out, method) for left_out in everyone]
     return pd.DataFrame({**columns, "hazard_ratio_without": without})
 
 
@@ -142,15 +143,24 @@ def functional_form(months, event, covariate, *, ties="breslow"):
                 "reason": reason or "fewer than four different values"}
     method = "efron" if ties == "efron" else "breslow"
     z = (x - x.mean()) / x.std()
-    fits = {"linear": _greenwood(months, event, z, None, method),
-            "quadratic": _greenwood(months, event, np.column_stack([z, z**2]), None, method)}
-    likelihoods = {name: float(fit.loglik_) for name, fit in fits.items()} | {"logarithm": None}
+    shapes = {"linear": z[:, None], "quadratic": np.column_stack([z, z**2])}
     if (x > 0).all():
         logs = np.log(x)
-        likelihoods["logarithm"] = float(_greenwood(months, event, (logs - logs.mean()) / logs.std(), None, method).loglik_)
-    return {"linear_p": _chi2_p(fits["linear"].lr_stat_),
-            "curvature_p": _chi2_p(2 * (likelihoods["quadratic"] - likelihoods["linear"])),
+        shapes["logarithm"] = ((logs - logs.mean()) / logs.std())[:, None]
+    found = {name: _log_likelihoods(months, event, columns, method) for name, columns in shapes.items()}
+    likelihoods = {name: found[name][0] if name in found else None for name in ("linear", "quadratic", "logarithm")}
+    linear, null = found["linear"]
+    return {"linear_p": _chi2_p(2 * (linear - null)), "curvature_p": _chi2_p(2 * (likelihoods["quadratic"] - linear)),
             "log_likelihoods": likelihoods, "martingale": null_martingale_residuals(months, event), "reason": ""}
+
+
+def _log_likelihoods(months, event, columns, ties):
+    """Log likelihood of a Cox model and of the model without covariates."""
+    if len(months) > MANY:
+        fit = fit_cox(months, event, columns, ties=ties)
+        return fit.log_likelihood, fit.null_log_likelihood
+    fit = _greenwood(months, event, columns, None, ties)
+    return float(fit.loglik_), float(fit.loglik_) - fit.lr_stat_ / 2
 
 
 def null_martingale_residuals(months, event):

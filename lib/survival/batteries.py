@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib.survival.assumptions import functional_form, influence, proportional_hazards
+from lib.survival.checks import for_large_samples
 from lib.survival.clocks import censor_at_switch, months_to_switch
 from lib.survival.compare import WEIGHTINGS, leave_one_out, logrank
 from lib.survival.competing import PFS_DEFINITIONS, cumulative_incidence, event_kind, gray_test, progression_free
@@ -35,7 +36,7 @@ def all_p_values(time, died, member) -> dict:
     return found
 
 
-def beside_r(curves: dict, comparisons: dict) -> pd.DataFrame:
+def beside_r(curves: dict, comparisons: dict, p_values: dict) -> pd.DataFrame:
     """Every figure of the convention tables that R printed too: `what`, `ours`, `of_r`.
 
     Parameters
@@ -44,6 +45,8 @@ def beside_r(curves: dict, comparisons: dict) -> pd.DataFrame:
         Label -> Curve.
     comparisons : dict
         Label -> (months, died, member).
+    p_values : dict
+        Label -> `all_p_values` of the comparison.
     """
     rows = []
     for label, curve in curves.items():
@@ -53,7 +56,7 @@ def beside_r(curves: dict, comparisons: dict) -> pd.DataFrame:
                 rows.append({"what": f"{label}, {scale}", "ours": ours, "of_r": value})
     for label, arrays in comparisons.items():
         theirs = p_values_by_r(*arrays)
-        for test, p in all_p_values(*arrays).items():
+        for test, p in p_values[label].items():
             if test in theirs:
                 rows.append({"what": f"{label}, {test}", "ours": p, "of_r": theirs[test]})
     return pd.DataFrame(rows, columns=["what", "ours", "of_r"])
@@ -137,8 +140,11 @@ def leave_each_out(curves: dict, grouped: dict, comparisons: dict, tests: dict, 
     Returns
     -------
     tuple of dict
-        Title -> (value with everybody, values with one patient left out), for medians and for P.
+        Title -> (value with everybody, values with one patient left out), for medians and for P; empty where there are too
+        many patients for one to decide.
     """
+    if for_large_samples(max(curve.n for curve in curves.values())):
+        return {}, {}
     medians = {SHORT_TITLES[name]: (choices.median(curve).value, leave_one_out(curve.exit, curve.died)["median"])
                for name, curve in curves.items() if curve.n > 1}
     p_values = {grouped[name][0].title: (tests[name].p_value, leave_one_out(*arrays).p_value)

@@ -7,6 +7,17 @@ from lib.cohort import DAYS_PER_MONTH, LONGEST_PLAUSIBLE_MONTHS
 from lib.refusal import Refusal
 
 
+MOST_IN_SMALL_SAMPLE = 2000
+"""Patients up to which resampling, Firth's regression and leaving each patient out are computed."""
+
+
+def for_large_samples(n_patients):
+    """Say why a tool for small samples is left out; an empty string up to `MOST_IN_SMALL_SAMPLE` patients."""
+    if n_patients <= MOST_IN_SMALL_SAMPLE:
+        return ""
+    return f"left out above {MOST_IN_SMALL_SAMPLE:,} patients, where formulae for large samples serve"
+
+
 class SurvivalDataError(Refusal, ValueError):
     """Survival data that cannot be analysed; the message says what is wrong and what to do."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lib.survival.batch import logrank_p_values, logrank_scores, weighted_medians
-from lib.survival.checks import SurvivalDataError, check_groups, check_survival
+from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.estimate import Estimate
 
 WEIGHTINGS = {"log-rank": None, "Breslow-Wilcoxon": "wilcoxon", "Tarone-Ware": "tarone-ware"}
@@ -120,7 +120,7 @@ def permutation_logrank(months, event, group, *, n_resamples=10_000, seed=0):
     months, event, _ = check_survival(months, event)
     group = check_groups(group, len(months))
     labels = list(dict.fromkeys(group))
-    reason = _why_not(months, event, group)
+    reason = for_large_samples(len(months)) or _why_not(months, event, group)
     if reason or len(labels) != 2:
         return PermutationResult(None, True, 0, reason=reason or f"{len(labels)} groups: the test is for two")
     members = group == labels[0]
@@ -158,12 +158,16 @@ def _subset_sums(scores):
 
 @dataclass(frozen=True)
 class BootstrapResult:
-    """Percentile interval of a median; `n_failed` resamples had no median and count as infinite."""
+    """Percentile interval of a median; `n_failed` resamples had no median and count as infinite.
 
-    lower: float
-    upper: float
+    The limits are None where nothing was drawn, `reason` saying why.
+    """
+
+    lower: float | None
+    upper: float | None
     n_resamples: int
     n_failed: int
+    reason: str = ""
 
 
 def bootstrap_median(months, event, *, n_resamples=2000, seed=0, conf_level=0.95):
@@ -190,6 +194,8 @@ def bootstrap_median(months, event, *, n_resamples=2000, seed=0, conf_level=0.95
     """
     months, event, _ = check_survival(months, event)
     n = len(months)
+    if reason := for_large_samples(n):
+        return BootstrapResult(None, None, 0, 0, reason)
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_resamples)
     medians = np.sort(weighted_medians(months, event, weights))
     tail = (1 - conf_level) / 2
@@ -323,7 +329,8 @@ def search_cut(values, months, event, cuts, *, n_resamples=2000, seed=0):
     tuple
         DataFrame with one row a cut (`cut`, `n_early`, `n_late`, `p_value`), and the corrected P (None where no cut
         splits the patients): the share of permutations whose largest standardised log-rank score, over the same cuts,
-        reaches the observed one.
+        reaches the observed one. Above `lib.survival.checks.MOST_IN_SMALL_SAMPLE` patients the scores are drawn from the
+        normal distribution that permutation then has.
 
     References
     ----------
@@ -335,8 +342,9 @@ def search_cut(values, months, event, cuts, *, n_resamples=2000, seed=0):
         raise SurvivalDataError(f"{int(np.isnan(values).sum())} of {len(values)} patients have no value of the covariate to cut.")
     early = values[None, :] <= cuts[:, None]
     n_early = early.sum(axis=1)
-    table = pd.DataFrame({"cut": cuts, "n_early": n_early, "n_late": len(values) - n_early,
-                          "p_value": logrank_p_values(months, event, early)})
+    # one cut at a time: a million patients at every cut at once would not fit into memory
+    p_values = np.concatenate([logrank_p_values(months, event, members[None, :]) for members in early]) if len(cuts) else []
+    table = pd.DataFrame({"cut": cuts, "n_early": n_early, "n_late": len(values) - n_early, "p_value": p_values})
     usable = early[(n_early > 0) & (n_early < len(values))].astype(float)
     scores = logrank_scores(months, event)
     if not len(usable) or np.abs(scores).max() < 1e-9:  # nobody died, or nobody was ever at risk beside another
@@ -344,10 +352,23 @@ def search_cut(values, months, event, cuts, *, n_resamples=2000, seed=0):
     sizes = usable.sum(axis=1)
     n = len(values)
     deviation = np.sqrt(sizes * (n - sizes) / (n * (n - 1)) * (scores**2).sum())
+    if for_large_samples(n):
+        return table, _corrected_in_large_samples(np.abs(usable @ scores / deviation).max(), sizes, n, n_resamples, seed)
     largest = lambda copies: np.abs(copies @ usable.T / deviation).max(axis=1)  # noqa: E731
     shuffled = np.random.default_rng(seed).permuted(np.tile(scores, (n_resamples, 1)), axis=1)
     hits = int((largest(shuffled) >= largest(scores[None, :])[0] - 1e-9).sum())
     return table, (hits + 1) / (n_resamples + 1)
+
+
+def _corrected_in_large_samples(observed, sizes, n, n_resamples, seed):
+    """Share of draws of the permuted scores' normal limit whose largest reaches the observed one.
+
+    Under permutation the sums of two nested groups of m <= k patients are correlated by sqrt(m (n - k) / (k (n - m))).
+    """
+    small, large = np.minimum.outer(sizes, sizes), np.maximum.outer(sizes, sizes)
+    correlation = np.sqrt(small * (n - large) / (large * (n - small)))
+    drawn = np.random.default_rng(seed).multivariate_normal(np.zeros(len(sizes)), correlation, n_resamples, method="eigh")
+    return (int((np.abs(drawn).max(axis=1) >= observed - 1e-9).sum()) + 1) / (n_resamples + 1)
 
 
 def _why_not(months, event, group, entry=None):

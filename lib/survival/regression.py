@@ -2,13 +2,16 @@
 
 import warnings
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from lib.survival.checks import SurvivalDataError, check_survival
+from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
+from lib.survival.risk_sets import MANY, RiskSets, fit_cox
 
 TIES = ("breslow", "efron", "exact")
+MOST_EXACT, MOST_EXACT_AT_RISK = 5000, 500
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def cox(months, event, covariate, *, ties="breslow", conf_level=0.95, entry=None
     References
     ----------
     Cox DR. J R Stat Soc B 1972;34:187-220. Breslow N. Biometrics 1974;30:89-99. Efron B. J Am Stat Assoc 1977;72:557-565.
-    Efron by lifelines, Breslow by greenwood, exact by statsmodels (conditional logistic regression).
+    Efron by lifelines, Breslow by greenwood, exact by statsmodels (conditional logistic regression); above
+    `lib.survival.risk_sets.MANY` rows, Efron and Breslow by `fit_cox` there, and exact is left out.
     """
     months, event, entry = check_survival(months, event, entry)
     x = _check_covariate(covariate, len(months))
@@ -79,8 +83,12 @@ def cox(months, event, covariate, *, ties="breslow", conf_level=0.95, entry=None
     if reason:
         score_p = _score_p(months, event, x, entry, ties) if "monotone" in reason else None
         return CoxResult(None, None, None, None, None, None, score_p, None, len(x), n_events, ties, reason)
+    if ties == "exact" and (too_tied := why_not_exact(months, event)):
+        return CoxResult(None, None, None, None, None, None, None, None, len(x), n_events, ties, too_tied)
     centred = (x - x.mean()) / x.std()  # platelets in thousands and a ratio near 1 converge alike
     fit = {"breslow": _breslow, "efron": _efron, "exact": _exact}[ties]
+    if len(x) > MANY and ties != "exact":
+        fit = partial(_by_running_sums, ties=ties)
     beta, error, score_p, lr_p = fit(months, event, centred, entry)
     beta, error = beta / x.std(), error / x.std()
     return _result(beta, error, score_p, lr_p, len(x), n_events, ties, conf_level)
@@ -113,12 +121,32 @@ def why_no_hazard_ratio(months, event, covariate, entry=None):
         informative |= np.ptp(risk_set) > 0
         highest &= bool((dying == risk_set.max()).all())
         lowest &= bool((dying == risk_set.min()).all())
+        if informative and not highest and not lowest:
+            return ""
     if not informative:
         return "no event happened while patients of different values were at risk"
     if highest or lowest:
         side = "highest" if highest else "lowest"
         return f"monotone likelihood: every event has the {side} value at risk, so the hazard ratio has no finite estimate"
     return ""
+
+
+def why_not_exact(months, event):
+    """Say why the exact likelihood is out of reach; an empty string where it is not.
+
+    Its terms run over all ways to choose the dying from those at risk: a million patients with tied days have no such sum.
+    """
+    sets = RiskSets(months, event)
+    largest = int(sets.at_risk(np.ones(len(months))).max(initial=0)) if (sets.deaths > 1).any() else 0
+    if len(months) > MOST_EXACT or largest > MOST_EXACT_AT_RISK:
+        return f"the exact treatment of ties is computed for at most {MOST_EXACT_AT_RISK} patients at risk"
+    return ""
+
+
+def _by_running_sums(months, event, x, entry, ties):
+    fit = fit_cox(months, event, x[:, None], entry, ties)
+    lr_p = _chi2_p(2 * (fit.log_likelihood - fit.null_log_likelihood))
+    return float(fit.coefficients[0]), float(fit.errors[0]), _chi2_p(fit.score_statistic), lr_p
 
 
 def _breslow(months, event, x, entry, ties="breslow"):
@@ -170,21 +198,18 @@ def _greenwood(months, event, x, entry, ties):
 
 def _score_p(months, event, x, entry, ties):
     """P of the score test, which needs no finite estimate: U(0)^2 / I(0)."""
-    score = information = 0.0
-    for time in np.unique(months[event]):
-        risk_set = x[(months >= time) & (True if entry is None else entry < time)]
-        dying = x[(months == time) & event]
-        deaths = len(dying)
-        shares = np.arange(deaths) / deaths if ties == "efron" else np.zeros(deaths)
-        total, first, second = len(risk_set), risk_set.sum(), (risk_set**2).sum()
-        size = total - shares * deaths
-        mean = (first - shares * dying.sum()) / size
-        spread = (second - shares * (dying**2).sum()) / size - mean**2
-        if ties == "exact":  # hypergeometric: the dying are drawn without replacement
-            spread = spread * (total - deaths) / max(total - 1, 1)
-        score += dying.sum() - mean.sum()
-        information += spread.sum()
-    return _chi2_p(score**2 / information) if information > 0 else None
+    sets = RiskSets(months, event, entry)
+    which, share = sets.shares(ties)
+    share = np.zeros(len(which)) if share is None else share
+    total, first, second = (sets.at_risk(values)[which] for values in (np.ones(len(x)), x, x**2))
+    deaths = sets.deaths[which]
+    size = total - share * deaths
+    mean = (first - share * sets.of_deaths(x)[which]) / size
+    spread = (second - share * sets.of_deaths(x**2)[which]) / size - mean**2
+    if ties == "exact":  # hypergeometric: the dying are drawn without replacement
+        spread = spread * (total - deaths) / np.maximum(total - 1, 1)
+    score, information = x[event].sum() - mean.sum(), spread.sum()
+    return _chi2_p(score**2 / information) if information > 1e-12 * max(1.0, float(x.var())) else None
 
 
 def _chi2_p(statistic, df=1):
@@ -237,7 +262,7 @@ def firth_cox(months, event, covariate, *, conf_level=0.95):
     """
     months, event, _ = check_survival(months, event)
     x = _check_covariate(covariate, len(months))
-    reason = why_no_hazard_ratio(months, event, x)
+    reason = for_large_samples(len(x)) or why_no_hazard_ratio(months, event, x)
     if reason and "monotone" not in reason:
         return FirthResult(None, None, None, None, reason)
     from firthmodels import FirthCoxPH
@@ -280,16 +305,14 @@ def categorical_test(months, event, levels, *, ties="breslow"):
     """
     months, event, _ = check_survival(months, event)
     indicators = pd.get_dummies(pd.Series(levels).reset_index(drop=True)).to_numpy(float)
-    score, information = np.zeros(indicators.shape[1]), np.zeros((indicators.shape[1],) * 2)
-    for time in np.unique(months[event]):
-        risk_set, dying = indicators[months >= time], indicators[(months == time) & event]
-        for k in range(len(dying)):
-            share = k / len(dying) if ties == "efron" else 0.0
-            size = len(risk_set) - share * len(dying)
-            mean = (risk_set.sum(axis=0) - share * dying.sum(axis=0)) / size
-            score += dying[k] - mean
-            information += np.diag(mean) - np.outer(mean, mean)
-    df = int(np.linalg.matrix_rank(information, tol=1e-9)) if event.any() else 0
+    sets = RiskSets(months, event)
+    which, share = sets.shares(ties)
+    share = np.zeros((len(which), 1)) if share is None else share[:, None]
+    size = sets.at_risk(np.ones((len(months), 1)))[which] - share * sets.deaths[which][:, None]
+    mean = (sets.at_risk(indicators)[which] - share * sets.of_deaths(indicators)[which]) / size
+    score = indicators[event].sum(axis=0) - mean.sum(axis=0)
+    information = np.diag(mean.sum(axis=0)) - mean.T @ mean
+    df = int(np.linalg.matrix_rank(information, tol=1e-9 * max(1.0, information.max()))) if event.any() else 0
     if df == 0:
         reason = "there are no events" if not event.any() else "only one level has patients at risk"
         return {"statistic": None, "df": 0, "p_value": None, "reason": reason}

@@ -1,0 +1,154 @@
+"""Sums over risk sets, and the Cox partial likelihood built from them, in time n log n.
+
+The libraries fit each model as well, and are used for cohorts up to `MANY` patients. They loop over event times or rows,
+which a registry of a million cannot wait for; here one sort and running sums do the same work. The tests hold both to
+each other and to R.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MANY = 20_000  # patients above which Cox models are fitted here
+CONVERGED, MOST_STEPS = 1e-10, 50
+
+
+class RiskSets:
+    """The patients sorted by time once, for any number of sums.
+
+    Parameters
+    ----------
+    months : ndarray of float, shape (n,)
+    event : ndarray of bool, shape (n,)
+    entry : ndarray of float, shape (n,), optional
+        A patient is at risk after `entry` and up to `months`.
+
+    Attributes
+    ----------
+    times : ndarray, shape (n_times,)
+        Distinct times with an event.
+    deaths : ndarray of int, shape (n_times,)
+        Events at each.
+    """
+
+    def __init__(self, months, event, entry=None):
+        self._order = np.argsort(months, kind="stable")
+        exits = months[self._order]
+        self.times = np.unique(months[event])
+        self._first = np.searchsorted(exits, self.times, side="left")
+        self._event = event
+        self._at = np.searchsorted(self.times, months[event])
+        self.deaths = np.bincount(self._at, minlength=len(self.times))
+        self._entered = None
+        if entry is not None:
+            self._entered = np.argsort(entry, kind="stable")
+            self._not_yet = np.searchsorted(entry[self._entered], self.times, side="left")
+
+    def at_risk(self, values):
+        """Sum of `values`, shape (n,) or (n, k), over those at risk at each event time: shape (n_times,) or (n_times, k)."""
+        total = _tail_sums(values[self._order])[self._first]
+        if self._entered is not None:
+            total = total - _tail_sums(values[self._entered])[self._not_yet]
+        return total
+
+    def of_deaths(self, values):
+        """Sum of `values` over those with an event at each event time."""
+        values = values[self._event]
+        if values.ndim == 1:
+            return np.bincount(self._at, weights=values, minlength=len(self.times))
+        return np.column_stack([np.bincount(self._at, weights=column, minlength=len(self.times)) for column in values.T])
+
+    def shares(self, ties):
+        """Event time of each event, and the share of the tied dying that Efron's rule takes out of its risk set."""
+        which = np.repeat(np.arange(len(self.times)), self.deaths)
+        if ties != "efron":
+            return which, None
+        before = np.repeat(np.cumsum(self.deaths) - self.deaths, self.deaths)
+        return which, (np.arange(len(which)) - before) / self.deaths[which]
+
+
+def _tail_sums(values):
+    """Sums from each position to the end, and 0 after the last."""
+    tail = np.cumsum(values[::-1], axis=0, dtype=float)[::-1]
+    return np.concatenate([tail, np.zeros((1, *tail.shape[1:]))])
+
+
+@dataclass(frozen=True)
+class PartialLikelihood:
+    """A fitted Cox model.
+
+    Attributes
+    ----------
+    coefficients, errors : ndarray, shape (n_covariates,)
+    log_likelihood, null_log_likelihood : float
+    score_statistic : float
+        Of the test that all coefficients are 0.
+    """
+
+    coefficients: np.ndarray
+    errors: np.ndarray
+    log_likelihood: float
+    null_log_likelihood: float
+    score_statistic: float
+
+
+def fit_cox(months, event, covariates, entry=None, ties="breslow"):
+    """Cox regression by Newton's method, step-halved.
+
+    Parameters
+    ----------
+    months, event, entry
+        See `RiskSets`.
+    covariates : ndarray of float, shape (n, n_covariates)
+        Standardised, so that one tolerance suits all.
+    ties : {"breslow", "efron"}
+
+    Returns
+    -------
+    PartialLikelihood
+
+    Raises
+    ------
+    FloatingPointError
+        Where the likelihood has no maximum within reach.
+    """
+    sets = RiskSets(months, event, entry)
+    beta = np.zeros(covariates.shape[1])
+    value, score, information = null = _derivatives(sets, covariates, beta, ties)
+    for _ in range(MOST_STEPS):
+        step = np.linalg.solve(information, score)
+        if float(score @ step) < CONVERGED**2 * max(1.0, abs(value)):
+            errors = np.sqrt(np.diag(np.linalg.inv(information)))
+            return PartialLikelihood(beta, errors, value, null[0], float(null[1] @ np.linalg.solve(null[2], null[1])))
+        for _ in range(MOST_STEPS):
+            found = _derivatives(sets, covariates, beta + step, ties)
+            if found[0] >= value - 1e-9 * abs(value):
+                break
+            step = step / 2
+        beta, (value, score, information) = beta + step, found
+    raise FloatingPointError("Cox regression did not converge")
+
+
+def _derivatives(sets, z, beta, ties):
+    """Log partial likelihood, score and information at `beta`."""
+    k = z.shape[1]
+    upper = np.triu_indices(k)
+    risk = np.exp(np.clip(z @ beta, -500, 500))
+    columns = np.column_stack([risk, risk[:, None] * z, risk[:, None] * z[:, upper[0]] * z[:, upper[1]]])
+    sums = sets.at_risk(columns)
+    which, share = sets.shares(ties)
+    if share is not None:
+        sums = sums[which] - share[:, None] * sets.of_deaths(columns)[which]
+        times = np.ones(len(which))
+    else:
+        times = sets.deaths.astype(float)
+    size, mean = sums[:, 0], sums[:, 1:k + 1] / sums[:, :1]
+    second = ((sums[:, k + 1:] / sums[:, :1]) * times[:, None]).sum(axis=0)
+    spread = np.zeros((k, k))
+    spread[upper] = second
+    spread = spread + np.triu(spread, 1).T - (mean * times[:, None]).T @ mean
+    dying = sets.of_deaths(z).sum(axis=0)
+    value = float(dying @ beta - (times * np.log(size)).sum())
+    return value, dying - (mean * times[:, None]).sum(axis=0), spread
