@@ -185,7 +185,7 @@ def lab_values(study: Cohort, visit: str) -> pd.DataFrame:
     if study.labs is None:
         return pd.DataFrame(index=patients)
     at_visit = to_reference_units(study.labs[study.labs["visit"] == visit])
-    wide = at_visit.pivot(index="patient", columns="analyte", values="value")
+    wide = at_visit.assign(analyte=at_visit["analyte"].astype(object)).pivot(index="patient", columns="analyte", values="value")
     return wide.reindex(patients)
 
 
@@ -206,7 +206,7 @@ def largest_liver_lesion_mm(study: Cohort) -> pd.Series:
     """
     rows = liver_lesions_at_baseline(study)
     unmeasured = rows.loc[rows["target"] & rows["longest_diameter_mm"].isna(), "patient"]
-    largest = rows.groupby("patient")["longest_diameter_mm"].max().drop(unmeasured.unique())
+    largest = rows.groupby("patient", observed=True)["longest_diameter_mm"].max().drop(unmeasured.unique())
     return study.patients["patient"].map(largest).astype(float)
 
 
@@ -431,7 +431,7 @@ def completeness(study: Cohort) -> pd.DataFrame:
         for visit in study.labs["visit"].unique():
             rows = study.labs[(study.labs["visit"] == visit) & study.labs["value"].notna()]
             analytes = study.labs["analyte"].nunique()
-            found = rows.groupby("patient")["analyte"].nunique().reindex(patients.index).fillna(0)
+            found = rows.groupby("patient", observed=True)["analyte"].nunique().reindex(patients.index).fillna(0)
             items[f"all labs, {_item_name(visit)}"] = found == analytes
     if study.lesions is not None:
         items |= _imaging_items(study.lesions, patients.index)
@@ -458,7 +458,7 @@ def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Se
         items[f"lesions measured, {_item_name(visit)}"] = pd.Series(patients.isin(measured["patient"]), patients)
         if "viable_diameter_mm" in lesions:
             targets = rows[rows["target"] & ~rows["extrahepatic"]]
-            complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"]).all()
+            complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"], observed=True).all()
             items[f"enhancement, {_item_name(visit)}"] = complete.reindex(patients).eq(True)
     return items
 
@@ -470,7 +470,7 @@ def visits_after_baseline(study: Cohort) -> list[str]:
             [["visit", "visit_day"]] for table in tables]
     if not days:
         return []
-    median = pd.concat(days).groupby("visit", sort=False)["visit_day"].median()
+    median = pd.concat(days).groupby("visit", sort=False, observed=True)["visit_day"].median()
     return [visit for visit in median.sort_values(kind="stable").index if visit != "baseline"]
 
 

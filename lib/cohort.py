@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import csv
 import difflib
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from lib.cohort_files import WORDS_FOR_MISSING, looked_up, read_any_parquet, read_clean, read_trusted, table_files
 from lib.contract import (
     CONTRADICTION,
     CONTRACT,
@@ -44,7 +46,8 @@ LONGEST_PLAUSIBLE_MONTHS = 600.0
 ROUNDING_DAYS = 2.0
 """Months kept to one decimal move a death by up to 1.5 days, so later visits get this leeway."""
 
-WORDS_FOR_MISSING = {"na", "n/a", "nan", "null", "none given", ".", "-", "?", "missing"}
+ADMITTED = "STUDY_ADMITTED"
+"""Environment variable in which a run tells its chapters the folder that it has checked already."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +94,15 @@ class Cohort:
         return tuple(need for need in needs if absent(need))
 
 
-def read_cohort(name_or_path: str | Path) -> Cohort:
+def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES) -> Cohort:
     """Read a cohort by its name under ``data/`` or by the path of its folder.
 
     Parameters
     ----------
     name_or_path : str or Path
-        "reference", or a folder with ``patients.csv`` and any of the other four tables.
+        "reference", or a folder with ``patients.csv`` and any of the other four tables; each may be Parquet instead of CSV.
+    tables : tuple of str
+        Tables wanted. All are read and checked all the same, unless the run that asks has checked the cohort already.
 
     Returns
     -------
@@ -110,16 +115,58 @@ def read_cohort(name_or_path: str | Path) -> Cohort:
         With every problem of every table in one message, worst first, one line each.
     """
     folder = _folder(name_or_path)
+    if os.environ.get(ADMITTED) == str(folder) and (checked := _read_admitted(folder, tables)):
+        return checked
     problems: list[Problem] = []
-    tables = {}
+    texts, clean, files = {}, {}, {}
+    invented = _is_invented(folder)
     for table in TABLES:
-        path = folder / f"{table}.csv"
-        if path.is_file():
-            tables[table] = _read_text(path, problems)
-    if "patients" not in tables:
+        found = table_files(folder, table)
+        if len(found) > 1:
+            problems.append(Problem(STRUCTURE, found[0].name, 0, "", "there twice", f"{found[0].name} or {found[1].name}", "remove one of the two"))
+        if not found:
+            continue
+        path = files[table] = found[0]
+        frame = read_clean(path, table, invented)
+        if frame is not None:
+            clean[table] = frame
+        else:
+            texts[table] = _read_text(path, problems) if path.suffix == ".csv" else _read_parquet(path, problems)
+    if not files.keys() & {"patients"}:
         problems.append(Problem(STRUCTURE, "patients.csv", 0, "", "missing", "one row per patient",
                                 f"put patients.csv into {folder}"))
-    return _checked(folder.name, tables, problems, _is_invented(folder))
+    try:
+        study = _checked(folder.name, texts, problems, invented, clean)
+    except CohortError as error:
+        raise CohortError(str(error).partition("\n")[0], _in_their_files(error.problems, files)) from None
+    return replace(study, **{table: None for table in TABLES[1:] if table not in tables})
+
+
+def _read_admitted(folder: Path, tables: tuple[str, ...]) -> Cohort | None:
+    """The tables wanted of a cohort that this run has checked, without checking them again; None where they are small."""
+    typed = {}
+    for table in ("patients", *tables):
+        for path in table_files(folder, table):
+            typed[table] = read_trusted(path, table)
+            if typed[table] is None:
+                return None
+    return _settle(folder.name, typed, _is_invented(folder)) if "patients" in typed else None
+
+
+def _in_their_files(problems, files: dict[str, Path]) -> list[Problem]:
+    """Problems under the names of the files read; Parquet has no header row."""
+    parquet = {f"{table}.csv": path.name for table, path in files.items() if path.suffix == ".parquet"}
+    return [replace(problem, file=parquet[problem.file], row=max(problem.row - 1, 0)) if problem.file in parquet else problem
+            for problem in problems]
+
+
+def _read_parquet(path: Path, problems: list[Problem]) -> pd.DataFrame:
+    """A Parquet file as it stands; what cannot be read at all is reported."""
+    try:
+        return read_any_parquet(path)
+    except (OSError, ValueError) as trouble:
+        problems.append(Problem(STRUCTURE, f"{path.stem}.csv", 0, "", "unreadable", "Parquet", f"save it again ({trouble})"))
+        return pd.DataFrame()
 
 
 def build_cohort(name: str, patients: pd.DataFrame, treatments: pd.DataFrame | None = None,
@@ -199,10 +246,13 @@ def _read_text(path: Path, problems: list[Problem]) -> pd.DataFrame:
 
 
 def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem],
-             invented: bool) -> Cohort:
-    """Typed tables as a ``Cohort``; all problems found on the way raised together."""
+             invented: bool, clean: dict[str, pd.DataFrame] | None = None) -> Cohort:
+    """Typed tables as a ``Cohort``; all problems found on the way raised together.
+
+    ``clean`` holds tables in their types, of which nothing but agreement with the others is left to check.
+    """
     broken = {problem.file.removesuffix(".csv") for problem in problems}
-    typed = {}
+    typed = dict(clean or {})
     for table, frame in tables.items():
         if table not in broken:
             problems += _header_problems(table, frame)
@@ -211,6 +261,10 @@ def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem]
     if problems:
         count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
         raise CohortError(f'Cohort "{name}" was not read, {count}:', problems)
+    return _settle(name, typed, invented)
+
+
+def _settle(name: str, typed: dict[str, pd.DataFrame], invented: bool) -> Cohort:
     settled = {table: _settled(frame) for table, frame in typed.items()}
     if not invented and "age_years" in settled["patients"]:
         settled["patients"]["age_years"] = cap_ages(settled["patients"]["age_years"])
@@ -421,7 +475,7 @@ def _of_patient(frame: pd.DataFrame, patients: pd.DataFrame, column: str) -> pd.
     """A patient's value beside each row of another table; missing where patients are not unique."""
     if column not in patients:
         return pd.Series(np.nan, frame.index)
-    return frame["patient"].map(patients.drop_duplicates("patient").set_index("patient")[column])
+    return looked_up(frame["patient"], patients.drop_duplicates("patient").set_index("patient")[column])
 
 
 def _after_last_contact(table: str, frame: pd.DataFrame, patients: pd.DataFrame) -> list[Problem]:
@@ -443,19 +497,19 @@ def _sessions_disagree(treatments: pd.DataFrame, patients: pd.DataFrame) -> list
     found = _report("treatments", treatments, is_opening & (treatments["day"] != 0), "day",
                     "0 for a patient's first session", "count days from the first treatment")
     found += _report("treatments", treatments,
-                     is_opening & stated.notna() & (treatments["treatment"] != stated),
+                     is_opening & stated.notna() & (treatments["treatment"].astype(object) != stated),
                      "treatment", "first_treatment of patients.csv in the first session",
                      "correct one of the two")
     if "second_treatment" in patients:
         second = _of_patient(treatments, patients, "second_treatment")
-        other = stated.notna() & (treatments["treatment"] != stated)
+        other = stated.notna() & (treatments["treatment"].astype(object) != stated)
         found += _report("treatments", treatments, other & ~is_opening & second.isna(),
                          "treatment", "second_treatment of patients.csv to name it",
                          "fill second_treatment or correct the session")
-        given = treatments.groupby("patient")["treatment"].agg(set)
-        never = pd.Series([pd.notna(kind) and patient in given.index and kind not in given[patient]
-                           for patient, kind in zip(patients["patient"],
-                                                    patients["second_treatment"], strict=True)],
+        given = treatments[["patient", "treatment"]].astype(object).drop_duplicates().assign(given=True)
+        asked = patients[["patient", "second_treatment"]].astype(object).set_axis(["patient", "treatment"], axis=1)
+        had = asked.merge(given, how="left")["given"].notna().to_numpy()
+        never = pd.Series(asked["treatment"].notna().to_numpy() & asked["patient"].isin(treatments["patient"]).to_numpy() & ~had,
                           patients.index)
         found += _report("patients", patients, never, "second_treatment",
                          "a treatment among the patient's sessions", "add the session or clear it")
@@ -484,7 +538,7 @@ def _lesions_disagree(lesions: pd.DataFrame, patients: pd.DataFrame) -> list[Pro
                      "correct extrahepatic_disease or the lesion")
     if "n_liver_lesions" in patients:
         in_liver = lesions[at_baseline & ~lesions["extrahepatic"].fillna(True)]
-        listed = patients["patient"].map(in_liver.groupby("patient")["lesion"].nunique())
+        listed = patients["patient"].map(in_liver.groupby("patient", observed=True)["lesion"].nunique())
         more = listed > patients["n_liver_lesions"].astype("Float64")
         found += _report("patients", patients, more, "n_liver_lesions",
                          "at least the liver lesions listed at baseline",

@@ -263,6 +263,7 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
         On values or units that are no measurement.
     """
     labs = to_reference_units(labs[labs["analyte"].isin(_INPUTS)])
+    labs = labs.assign(visit=labs["visit"].astype(object), analyte=labs["analyte"].astype(object))
     wide = labs.pivot(index=["patient", "visit"], columns="analyte", values="value")
     wide = wide.reindex(columns=_INPUTS).astype(float).reset_index()
     facts = ["sex", "dialysis", "ascites", "encephalopathy"]

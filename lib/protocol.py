@@ -117,12 +117,11 @@ def eligible(checks: pd.DataFrame) -> pd.Series:
     Series of boolean, indexed by patient
         False for one breach, missing where nothing is breached but something is unknown.
     """
-    def all_known(meets: pd.Series):
-        if (meets == False).any():  # noqa: E712  (missing must not count as a breach)
-            return False
-        return pd.NA if meets.isna().any() else True
-
-    return checks.groupby("patient", sort=False)["meets"].agg(all_known).astype("boolean")
+    breached, unknown = (checks["meets"] == False).fillna(False).astype(bool), checks["meets"].isna()  # noqa: E712
+    found = pd.DataFrame({"patient": checks["patient"], "breached": breached, "unknown": unknown})
+    found = found.groupby("patient", sort=False, observed=True).any()
+    # missing must not count as a breach
+    return (~found["breached"]).astype("boolean").mask(found["unknown"] & ~found["breached"]).rename("meets")
 
 
 def allocation(study: Cohort, protocol: Protocol = PAPER) -> pd.DataFrame:
@@ -223,9 +222,10 @@ def _lobe_intervals(study: Cohort, treatment: str, protocol: Protocol) -> pd.Dat
     if "lobe" not in sessions:
         return pd.DataFrame(columns=CHECK_COLUMNS)
     own = sessions[(sessions["treatment"] == treatment) & sessions["lobe"].notna()]
-    firsts = own.groupby(["patient", "lobe"], sort=False)["day"].min().reset_index()
-    two_lobed = firsts[firsts.groupby("patient")["lobe"].transform("nunique") == 2]
-    spans = two_lobed.groupby("patient", sort=False)["day"].agg(lambda day: day.max() - day.min())
+    firsts = own.groupby(["patient", "lobe"], sort=False, observed=True)["day"].min().reset_index()
+    two_lobed = firsts[firsts.groupby("patient", observed=True)["lobe"].transform("nunique") == 2]
+    days = two_lobed.groupby("patient", sort=False, observed=True)["day"]
+    spans = days.max() - days.min()
     weeks = spans / 7.0
     rows = pd.DataFrame({"patient": spans.index}, index=spans.index)
     return _session_rows(rows, name, f"{treatment}: weeks between the lobes", weeks, "weeks",
@@ -245,7 +245,7 @@ def lobes_treated(study: Cohort) -> pd.DataFrame:
     bilobar = study.patients[(study.patients["lobar_disease"] == "bilobar")
                              & study.patients["first_treatment"].isin(EMBOLISATIONS)]
     embolised = study.treatments[study.treatments["treatment"].isin(EMBOLISATIONS)]
-    count = embolised.groupby("patient")["lobe"].nunique()
+    count = embolised.groupby("patient", observed=True)["lobe"].nunique()
     return pd.DataFrame({"patient": bilobar["patient"],
                          "n_lobes": bilobar["patient"].map(count).fillna(0).astype(int)})
 
@@ -264,7 +264,7 @@ def visit_times(study: Cohort, visit: str | None, protocol: Protocol = PAPER) ->
         table = getattr(study, source)
         if table is None or visit is None or "visit_day" not in table:
             continue
-        days = table[table["visit"] == visit].groupby("patient", sort=False)["visit_day"].max()
+        days = table[table["visit"] == visit].groupby("patient", sort=False, observed=True)["visit_day"].max()
         made.append(pd.DataFrame({"patient": days.index, "source": source, "day": days.to_numpy(),
                                   "months": days.to_numpy() / DAYS_PER_MONTH,
                                   "in_window": days.between(first, last).to_numpy()}))

@@ -12,6 +12,7 @@ from dask.distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
+from lib.cohort_files import is_cohort
 from lib.execute import execute_chapter, set_environment
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
@@ -22,16 +23,16 @@ PRODUCTS = ("results", "tables", "figures", "notebooks")
 
 
 def find_sites(pattern):
-    """The folders that a pattern names, each with a ``patients.csv``.
+    """The folders that a pattern names, each with a table of patients.
 
     Raises
     ------
     NotebookError
         When there is none, or two of them have one name.
     """
-    folders = sorted(Path(path).resolve() for path in glob(str(Path(pattern).expanduser())) if (Path(path) / "patients.csv").is_file())
+    folders = sorted(Path(path).resolve() for path in glob(str(Path(pattern).expanduser())) if is_cohort(Path(path)))
     if not folders:
-        raise NotebookError(f"--cohort {pattern}: no folder of that pattern holds a patients.csv.")
+        raise NotebookError(f"--cohort {pattern}: no folder of that pattern holds a patients.csv or patients.parquet.")
     names = [folder.name for folder in folders]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise NotebookError(f"--cohort {pattern}: two folders are called {twice[0]}; give each site a name of its own.")

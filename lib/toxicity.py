@@ -14,6 +14,7 @@ import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.refusal import Refusal
+from lib.cohort_files import looked_up
 from lib.units import to_reference_units
 
 CTCAE_FILE = Path(__file__).resolve().parent.parent / "data" / "ctcae.csv"
@@ -108,20 +109,70 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     if baseline_rule not in BASELINE_RULES:
         raise ToxicityError(f"baseline_rule '{baseline_rule}' is unknown; use one of {', '.join(map(repr, BASELINE_RULES))}.")
     criteria = read_ctcae().query("version == @version")
-    rows = _with_baseline(_of_analytes(labs, criteria, analytes), patients)
+    labs = _of_analytes(labs, criteria, analytes)
     fixed = _fixed_limits(criteria)
     followed = criteria if baseline_rule == "as printed" else fixed
-    pieces = []
-    for analyte, term in criteria[["analyte", "term"]].drop_duplicates().itertuples(index=False):
-        piece = rows[rows["analyte"] == analyte].assign(term=term)
-        if len(piece):
-            pieces.append(_graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term]))
-    graded = pd.concat(pieces) if pieces else rows.assign(
-        term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"), new_or_worsened=pd.Series(dtype="boolean"))
     columns = ["patient", "visit", "visit_day", "analyte", "term", "value", "unit", "lower_normal", "upper_normal",
                "baseline", "grade", "new_or_worsened"]
-    order = ["patient", "visit_day", "analyte", "term"]
-    return graded.sort_values(order, kind="stable")[columns].reset_index(drop=True)
+    terms = criteria[["analyte", "term"]].drop_duplicates()
+    pieces = []
+    for analyte, term in terms.itertuples(index=False):
+        # analyte by analyte, so that a registry's baselines are never all beside its values at once
+        piece = _with_baseline(labs[labs["analyte"] == analyte], patients)
+        if len(piece):
+            piece = piece.assign(term=pd.Categorical([term] * len(piece), sorted(terms["term"])) if _is_long(labs) else term)
+            pieces.append(_graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term])[columns])
+    if not pieces:
+        return labs.assign(baseline=np.nan, term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"),
+                           new_or_worsened=pd.Series(dtype="boolean"))[columns].reset_index(drop=True)
+    graded = pd.concat(pieces, ignore_index=True)
+    del pieces
+    return graded if _is_long(labs) else graded.sort_values(["patient", "visit_day", "analyte", "term"], kind="stable", ignore_index=True)
+
+
+def _is_long(labs: pd.DataFrame) -> bool:
+    """Whether the table holds categories, as a registry's does: nobody reads its rows in order."""
+    return isinstance(labs["patient"].dtype, pd.CategoricalDtype)
+
+
+def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, analytes=PAPER_ANALYTES) -> dict:
+    """Each patient's worst laboratory grade at a visit under every version, baseline rule and reading.
+
+    Parameters
+    ----------
+    labs, patients : DataFrame
+        As for `grade_labs`.
+    visit : str
+    analytes : sequence of str
+
+    Returns
+    -------
+    dict
+        (version, baseline rule, whether only new or worse grades count) -> ndarray of float, shape (n_patients,), the
+        ``worst_grade`` of `worst_grades`, NaN where nothing is graded. A limit that several versions share is applied once.
+    """
+    standards = {version: read_ctcae().query("version == @version") for version in CTCAE_VERSIONS}
+    rows = _with_baseline(_of_analytes(labs, read_ctcae(), analytes), patients)
+    rows = rows[rows["visit"] == visit]
+    place = looked_up(rows["patient"], pd.Series(np.arange(len(patients)), patients["patient"]))
+    rows, place = rows[place.notna().to_numpy()], place[place.notna()].to_numpy(dtype=int)
+    found, known = {}, {}
+    for version, criteria in standards.items():
+        fixed = _fixed_limits(criteria)
+        for rule, followed in zip(BASELINE_RULES, (criteria, fixed), strict=True):
+            worst = {False: np.full(len(patients), np.nan), True: np.full(len(patients), np.nan)}
+            for analyte, term in criteria[["analyte", "term"]].drop_duplicates().itertuples(index=False):
+                own, limits = (rows["analyte"] == analyte).to_numpy(), followed[followed["term"] == term]
+                key = (analyte, limits.drop(columns=["version", "term", "printed"]).to_csv())
+                if key not in known:
+                    graded = _graded(rows[own], limits, limits)
+                    grade = graded["grade"].to_numpy(dtype=float, na_value=np.nan)
+                    worse = graded["new_or_worsened"].to_numpy(dtype=float, na_value=np.nan)
+                    known[key] = grade, np.where(np.isnan(worse), np.nan, grade * worse)
+                for only_new, grade in zip((False, True), known[key], strict=True):
+                    worst[only_new][place[own]] = np.fmax(worst[only_new][place[own]], grade)
+            found |= {(version, rule, only_new): grades for only_new, grades in worst.items()}
+    return found
 
 
 def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> pd.DataFrame:
@@ -170,7 +221,7 @@ def _with_baseline(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     rows[numeric] = rows[numeric].astype(float)
     known = patients.set_index("patient").get("anticoagulated")
     rows["anticoagulated"] = (pd.array([pd.NA] * len(rows), dtype="boolean") if known is None
-                              else rows["patient"].map(known).astype("boolean"))
+                              else looked_up(rows["patient"], known).astype("boolean"))
     return rows
 
 
@@ -262,11 +313,11 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
     if only_new:
         grade = grade.where(at_visit["new_or_worsened"].fillna(True), 0).mask(at_visit["new_or_worsened"].isna())
     at_visit = at_visit.assign(grade=grade).dropna(subset="grade")
-    by_patient = at_visit.groupby("patient")
+    by_patient = at_visit.groupby("patient", observed=True)
     worst = by_patient["grade"].max()
-    leading = at_visit[(at_visit["grade"] == at_visit["patient"].map(worst)) & (at_visit["grade"] > 0)]
+    leading = at_visit[(at_visit["grade"] == looked_up(at_visit["patient"], worst)) & (at_visit["grade"] > 0)]
     summary = pd.DataFrame({"worst_grade": worst, "n_graded": by_patient["analyte"].nunique(),
-                            "worst_terms": leading.groupby("patient")["term"].agg("; ".join)})
+                            "worst_terms": leading.groupby("patient", observed=True)["term"].agg("; ".join)})
     summary = summary.reindex(pd.Index(list(patients), name="patient"))
     return summary.assign(worst_grade=summary["worst_grade"].astype("Int64"),
                           n_graded=summary["n_graded"].fillna(0).astype(int), worst_terms=summary["worst_terms"].fillna(""))
@@ -344,12 +395,11 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     later = labs[(labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])]
     limit = later["upper_normal"].astype(float) if "upper_normal" in later else np.nan
     times = later["value"].astype(float) / limit
-    peaks = later.assign(times=times).pivot_table(index="patient", columns="analyte", values="times", aggfunc="max")
+    peaks = times.groupby([later["patient"], later["analyte"].astype(object)], observed=True).max().unstack("analyte")
     peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])
     known = peaks["alt"].notna() & peaks["bilirubin"].notna()
-    names = {(True, True): HYS_LAW, (True, False): TEMPLES_COROLLARY, (False, True): HYPERBILIRUBINAEMIA}
-    injury = [names.get((alt > 3, bilirubin > 2), "neither") if seen else None
-              for alt, bilirubin, seen in zip(peaks["alt"], peaks["bilirubin"], known)]
+    alt, bilirubin = peaks["alt"] > 3, peaks["bilirubin"] > 2
+    injury = np.select([~known, alt & bilirubin, alt, bilirubin], [None, HYS_LAW, TEMPLES_COROLLARY, HYPERBILIRUBINAEMIA], default="neither")
     return peaks.rename_axis(columns=None).assign(range=injury)
 
 
@@ -392,7 +442,7 @@ def worst_event_grades(events: pd.DataFrame, patients) -> pd.Series:
     -------
     Series of Int64, indexed by patient
     """
-    worst = events.groupby("patient")["grade"].max()
+    worst = events.groupby("patient", observed=True)["grade"].max()
     return worst.reindex(pd.Index(list(patients), name="patient")).fillna(0).astype("Int64").rename("worst_grade")
 
 
@@ -412,8 +462,8 @@ def events_by_term(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame
         Indexed by term: columns 1 to 5 (patients with that worst grade), ``any``, and one column per first
         treatment (patients with the term at any grade). Empty without events.
     """
-    worst = events.groupby(["term", "patient"], as_index=False)["grade"].max()
-    worst["treatment"] = worst["patient"].map(patients.set_index("patient")["first_treatment"])
+    worst = events.groupby(["term", "patient"], as_index=False, observed=True)["grade"].max()
+    worst["treatment"] = looked_up(worst["patient"], patients.set_index("patient")["first_treatment"])
     treatments = list(dict.fromkeys(patients["first_treatment"]))
     by_grade = pd.crosstab(worst["term"], worst["grade"]).reindex(columns=GRADES[1:], fill_value=0)
     by_treatment = pd.crosstab(worst["term"], worst["treatment"]).reindex(columns=treatments, fill_value=0)

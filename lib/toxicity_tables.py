@@ -145,14 +145,10 @@ def readings(labs: pd.DataFrame, patients: pd.DataFrame, visit: str) -> pd.DataF
         ``version, rule, reading``, and patients: ``grade_0, grade_1_2, grade_3_4, not_graded``.
     """
     rows = []
-    for version in toxicity.CTCAE_VERSIONS:
-        for rule in toxicity.BASELINE_RULES:
-            grades = toxicity.grade_labs(labs, patients, version, rule, toxicity.PAPER_ANALYTES)
-            for only_new, reading in ((False, "any grade"), (True, "new or worsened")):
-                worst = toxicity.worst_grades(grades, patients["patient"], visit, only_new=only_new)["worst_grade"]
-                rows.append({"version": version, "rule": rule, "reading": reading, "grade_0": int((worst == 0).sum()),
-                             "grade_1_2": int(worst.between(1, 2).sum()), "grade_3_4": int((worst >= 3).sum()),
-                             "not_graded": int(worst.isna().sum())})
+    for (version, rule, only_new), worst in toxicity.worst_by_reading(labs, patients, visit).items():
+        rows.append({"version": version, "rule": rule, "reading": "new or worsened" if only_new else "any grade",
+                     "grade_0": int((worst == 0).sum()), "grade_1_2": int(((worst >= 1) & (worst <= 2)).sum()),
+                     "grade_3_4": int((worst >= 3).sum()), "not_graded": int(np.isnan(worst).sum())})
     return pd.DataFrame(rows)
 
 

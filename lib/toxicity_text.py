@@ -27,7 +27,7 @@ def most_changed(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALY
     if worse.empty:
         return "No analyte has a new or worsened grade in any patient."
     leading = join([f"{_in_text(analyte)}, {percent(count, n[analyte])}" for analyte, count in worse.head(3).items()])
-    high = later[(later["grade"] >= 3).fillna(False)].groupby("analyte")["patient"].nunique()
+    high = later[(later["grade"] >= 3).fillna(False)].groupby("analyte", observed=True)["patient"].nunique()
     reached = join([f"{_in_text(analyte)} in {high[analyte]}" for analyte in analytes if analyte in high])
     return (f"New or worsened grades are most frequent for {leading}. "
             + (f"Patients at grade 3 or above: {reached}." if len(high) else "No value reached grade 3."))

@@ -35,7 +35,7 @@ def visit_meant(table: pd.DataFrame | None, asked: str = MONTH_3) -> str:
     if later.empty or asked in set(later["visit"]):
         return asked
     if "visit_day" in later and later["visit_day"].notna().any():
-        days = later.groupby("visit", sort=False)["visit_day"].median().dropna()
+        days = later.groupby("visit", sort=False, observed=True)["visit_day"].median().dropna()
         return str((days - MEANT_MONTHS * DAYS_PER_MONTH).abs().idxmin())
     return str(later["visit"].iloc[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from lib.response.criteria import CATEGORIES, NON_CR_NON_PD, RECIST, Criterion, ResponseError, assess
@@ -145,8 +146,11 @@ def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: boo
     patients = pd.unique(assessments.patient) if patients is None else list(patients)
     ordered = assessments.sort_values(["patient", "visit_day"], kind="stable")
     confirmation = confirmation_days if confirm else None
-    best = {patient: _best(list(zip(course.visit_day, course.response)), minimum_stable_days, confirmation)
-            for patient, course in ordered.groupby("patient", sort=False)}
+    labels = ordered.patient.to_numpy()
+    visits = list(zip(ordered.visit_day.tolist(), ordered.response.tolist()))
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])) if len(labels) else np.array([], int)
+    best = {labels[start]: _best(visits[start:end], minimum_stable_days, confirmation)
+            for start, end in zip(starts, np.append(starts[1:], len(labels)))}
     return pd.Series({patient: best.get(patient, "NE") for patient in patients}, dtype=object,
                      name="best_overall_response").rename_axis("patient")
 

@@ -172,15 +172,15 @@ def _in_compartment(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
 
 def _visits(rows: pd.DataFrame) -> pd.DataFrame:
     """All visits in time order, baseline first; from every lesion, judged by this criterion or not."""
-    visits = rows.groupby(["patient", "visit"], sort=False, as_index=False).visit_day.min()
+    visits = rows.groupby(["patient", "visit"], sort=False, as_index=False, observed=True).visit_day.min()
     visits["follow_up"] = visits.visit.ne(BASELINE)
-    several = visits.follow_up & (visits.groupby("patient").follow_up.transform("sum") > 1)
+    several = visits.follow_up & (visits.groupby("patient", observed=True).follow_up.transform("sum") > 1)
     unplaced = visits[several & visits.visit_day.isna()]
     if len(unplaced):
         row = unplaced.iloc[0]
         raise ResponseError(f"lesions: {row.patient} has several follow-up visits but {row.visit} has no visit_day; "
                             "give the day, so that the visits can be put in order.")
-    visits["has_baseline"] = ~visits.groupby("patient").follow_up.transform("all")
+    visits["has_baseline"] = ~visits.groupby("patient", observed=True).follow_up.transform("all")
     return visits.sort_values(["patient", "follow_up", "visit_day"], kind="stable")
 
 
@@ -190,7 +190,8 @@ def _targets(at_baseline: pd.DataFrame, criterion: Criterion, choice: str) -> pd
     """Which baseline rows are targets of this criterion."""
     if choice not in TARGET_CHOICES:
         raise ResponseError(f"targets = '{choice}' is unknown; use one of {', '.join(TARGET_CHOICES)}.")
-    organ = at_baseline.organ.where(at_baseline.organ.notna(), "unstated")
+    organ = at_baseline.organ.astype(object)
+    organ = organ.where(organ.notna(), "unstated")
     organ = organ.where(at_baseline.extrahepatic, "liver").mask(at_baseline.node, "lymph nodes")
     if choice == "largest":
         return _largest(at_baseline, organ, criterion)
@@ -211,10 +212,10 @@ def _largest(at_baseline: pd.DataFrame, organ: pd.Series, criterion: Criterion) 
     """The largest measurable lesions, at most two an organ, each organ's largest before any second one."""
     pool = at_baseline[_measurable(at_baseline, criterion)].assign(organ=organ)
     pool = pool.sort_values(["patient", "size_mm"], ascending=[True, False], kind="stable")
-    pool["in_organ"] = pool.groupby(["patient", "organ"]).cumcount()
+    pool["in_organ"] = pool.groupby(["patient", "organ"], observed=True).cumcount()
     pool = pool[pool.in_organ < MOST_TARGETS_PER_ORGAN]
     pool = pool.sort_values(["patient", "in_organ", "size_mm"], ascending=[True, True, False], kind="stable")
-    chosen = pool.index[pool.groupby("patient").cumcount() < MOST_TARGETS]
+    chosen = pool.index[pool.groupby("patient", observed=True).cumcount() < MOST_TARGETS]
     return pd.Series(at_baseline.index.isin(chosen), at_baseline.index)
 
 
@@ -227,12 +228,12 @@ def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.
         size = row.longest_diameter_mm if criterion.viable else row.size_mm
         raise ResponseError(f"lesions: target {row.lesion} of {row.patient} measures {size:g} mm at baseline; "
                             f"{criterion.name} needs {limit:g} mm: mark it as non-target.")
-    counts = at_baseline[marked].groupby("patient").size()
+    counts = at_baseline[marked].groupby("patient", observed=True).size()
     if (counts > MOST_TARGETS).any():
         patient = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts[patient]} targets; {criterion.name} allows {MOST_TARGETS}: {remedy}.")
     stated = marked & organ.ne("unstated")
-    counts = at_baseline[stated].groupby(["patient", organ[stated].rename("organ")]).size()
+    counts = at_baseline[stated].groupby(["patient", organ[stated].rename("organ")], observed=True).size()
     if (counts > MOST_TARGETS_PER_ORGAN).any():
         patient, where = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts.max()} targets in one organ ({where}); {criterion.name} allows "
@@ -249,7 +250,7 @@ def _followed(rows: pd.DataFrame, followed: pd.DataFrame, visits: pd.DataFrame) 
 
 
 def _target_sums(rows: pd.DataFrame, targets: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    by_visit = _followed(rows, targets, visits).groupby(["patient", "visit"])
+    by_visit = _followed(rows, targets, visits).groupby(["patient", "visit"], observed=True)
     sums = by_visit.agg(n_targets=("lesion", "size"), n_measured=("size_mm", "count"), targets_gone=("gone", "all"))
     sums["measured_mm"] = by_visit.size_mm.sum(min_count=1)
     return sums
@@ -260,7 +261,7 @@ def _non_targets(rows: pd.DataFrame, non_targets: pd.DataFrame, visits: pd.DataF
     # a non-target may be too vague to measure: a word on its progression also evaluates it
     followed["evaluated"] = followed.size_mm.notna() | followed.unequivocal_progression.notna()
     followed["progressed"] = followed.unequivocal_progression.fillna(False).astype(bool)
-    return followed.groupby(["patient", "visit"]).agg(
+    return followed.groupby(["patient", "visit"], observed=True).agg(
         n_non_targets=("lesion", "size"), n_evaluated=("evaluated", "sum"), non_targets_gone=("gone", "all"),
         non_target_progressed=("progressed", "any"))
 
@@ -272,12 +273,12 @@ def _new_lesions(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         new["counts"], new["unclear"] = ~new.gone, False
     else:
         longest = new.longest_diameter_mm.astype(float)
-        first = longest.groupby([new.patient, new.lesion]).transform("first")
+        first = longest.groupby([new.patient, new.lesion], observed=True).transform("first")
         large = longest >= criterion.new_lesion_mm
         # without the typical enhancement a nodule is disease only once it has grown by 10 mm
         new["counts"] = (large & (new.size_mm > 0)) | (longest - first >= MEASURABLE_MM)
         new["unclear"] = ~new.counts & (longest.isna() | (large & new.size_mm.isna()))
-    return new.groupby(["patient", "visit"]).agg(new_lesion=("counts", "any"), new_lesion_unclear=("unclear", "any"))
+    return new.groupby(["patient", "visit"], observed=True).agg(new_lesion=("counts", "any"), new_lesion_unclear=("unclear", "any"))
 
 
 # -- categories ----------------------------------------------------------------------------------------
@@ -305,9 +306,9 @@ def _sums(judged: pd.DataFrame) -> None:
     complete = (judged.n_targets > 0) & (judged.n_measured == judged.n_targets)
     judged["sum_mm"] = judged.measured_mm.where(complete)
     patient = judged.patient
-    judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient).transform("first")
-    earlier = judged.sum_mm.groupby(patient).shift().groupby(patient).cummin()
-    judged["nadir_mm"] = earlier.groupby(patient).ffill()
+    judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient, observed=True).transform("first")
+    earlier = judged.sum_mm.groupby(patient, observed=True).shift().groupby(patient, observed=True).cummin()
+    judged["nadir_mm"] = earlier.groupby(patient, observed=True).ffill()
     for change, reference in (("change_percent", judged.baseline_sum_mm), ("nadir_change_percent", judged.nadir_mm)):
         judged[change] = 100 * (judged.sum_mm - reference) / reference.where(reference > 0)
 
@@ -329,7 +330,7 @@ def _target_response(judged: pd.DataFrame, criterion: Criterion) -> np.ndarray:
 def _reappeared(judged: pd.DataFrame) -> pd.Series:
     """Disease seen again after a complete response, which RECIST 1.1 (Table 3, footnote) calls progression."""
     clear = _complete(judged) & ~judged.new_lesion
-    was_clear = clear.groupby(judged.patient).cummax().groupby(judged.patient).shift(fill_value=False).astype(bool)
+    was_clear = clear.groupby(judged.patient, observed=True).cummax().groupby(judged.patient, observed=True).shift(fill_value=False).astype(bool)
     target_back = judged.measured_mm.gt(0) & ~judged.targets_gone
     non_target_back = (judged.n_evaluated > 0) & judged.non_target_response.eq(NON_CR_NON_PD)
     return was_clear & (target_back | non_target_back)

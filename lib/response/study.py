@@ -71,7 +71,7 @@ class CohortResponse:
     @property
     def follow_ups(self) -> int:
         """Largest number of follow-up visits of any patient."""
-        return max((int(table.groupby("patient").size().max()) for table in self.assessments.values() if len(table)), default=0)
+        return max((int(table.groupby("patient", observed=True).size().max()) for table in self.assessments.values() if len(table)), default=0)
 
 
 def judge_cohort(study: Cohort, visit: str = LANDMARK_VISIT, targets: str = "recorded") -> CohortResponse:

@@ -177,7 +177,7 @@ def visit_months(table, patients, visit="month_3"):
     """Months from first treatment to a visit (its last day), shape (n_patients,); missing where there was none or no day is recorded."""
     if "visit_day" not in table:
         return np.full(len(patients), np.nan)
-    days = table[table.visit == visit].groupby("patient").visit_day.max()
+    days = table[table.visit == visit].groupby("patient", observed=True).visit_day.max()
     return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
 
 
@@ -254,7 +254,7 @@ def lab_covariates(study, visit):
     if study.labs is None:
         raise SurvivalDataError("No labs: Cox regression on laboratory values is not computed.")
     at_visit = to_reference_units(study.labs[study.labs.visit == visit])
-    wide = at_visit.pivot(index="patient", columns="analyte", values="value").reindex(study.patients.patient)
+    wide = at_visit.assign(analyte=at_visit.analyte.astype(object)).pivot(index="patient", columns="analyte", values="value").reindex(study.patients.patient)
     wide = wide[[a for a in ANALYTES if a in wide] + [a for a in wide if a not in ANALYTES]].reset_index(drop=True)
     spread = wide.std(ddof=1)
     return (wide - wide.mean()) / spread.where(spread > 0, 1.0), spread
