@@ -1,13 +1,14 @@
 # make            the environment, every chapter executed, the pages; what has not changed since is left as it is
 # make -B         the same, all of it anew
 # make test       the tests
+# make trust      faults, mutants, made-up input, kills, rebuilds: some hours; a sample of it: make trust TRUST=--sample
 # make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
 # make refresh    execute the chapters and rewrite notebooks/*.ipynb
 # make lock       requirements.txt anew from pyproject.toml
 # make clean      remove what make has made
 
 .DEFAULT_GOAL := study
-.PHONY: study test lab refresh lock clean environment
+.PHONY: study test trust lab refresh lock clean environment
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
@@ -27,6 +28,10 @@ study: environment
 test: environment
 	@$(RUN) -m pytest
 
+trust: environment
+	@$(PIP) --require-hashes -r tests/trust/requirements.txt
+	@$(RUN) tests/trust $(TRUST)
+
 refresh: environment
 	@$(RUN) -m lib.run --refresh
 
@@ -39,6 +44,7 @@ lab: environment
 lock:
 	@command -v uv > /dev/null || { echo "The lock is made by uv: install it with 'pip install uv'." >&2; exit 1; }
 	uv pip compile --quiet pyproject.toml -o requirements.txt
+	uv pip compile --quiet --group pyproject.toml:trust -c requirements.txt -o tests/trust/requirements.txt
 
 clean:
 	rm -rf build .venv

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.tables import write_csv
+
 #: The columns of a comparison, before one column for each of the two runs.
 KEYS = ["Chapter", "Place", "Number"]
 ABSENT = "(absent)"
@@ -101,7 +103,7 @@ def write_comparison(changes, folder):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    changes.to_csv(folder / "changed.csv", index=False, encoding="utf-8", lineterminator="\n")
+    write_csv(changes, folder / "changed.csv")
     page = folder / "changed.html"
     page.write_text(_page(changes), encoding="utf-8")
     return page

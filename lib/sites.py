@@ -16,6 +16,7 @@ from lib.cohort_files import is_cohort
 from lib.execute import execute_chapter, set_environment
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
+from lib.tables import write_csv
 
 #: A site is given to another worker so many times when its worker is lost, and then named as failed.
 RETRIES = 2
@@ -144,7 +145,7 @@ def run_site(site, jobs, out, timeout_s):
 def write_summary(out, sites, failures):
     """Write ``summary.csv`` and ``summary.html``: one row a site, a failed one with its reason."""
     table = pd.DataFrame([summary_row(out, site, failures.get(site, "")) for site in sites])
-    table.to_csv(out / "summary.csv", index=False, encoding="utf-8", lineterminator="\n")
+    write_csv(table, out / "summary.csv")
     (out / "summary.html").write_text(_page(table), encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "tests" / "trust"))  # pytest adds it only when a test of that folder is collected
 
 HEADER = """\
 # ---
@@ -32,6 +33,14 @@ conf_level = 0.95
 
 # %%
 """
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say when the figures of the trust suites belong to another state of ``lib/``."""
+    from figures import read, stale
+
+    if old := stale(read()):
+        terminalreporter.write_line(f"lib/ has changed since these were measured: {', '.join(old)}; make trust measures them anew.", yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -80,6 +80,22 @@ OPTIONS = {"decimal": ("point", "comma"), "dates": ("ymd", "dmy", "mdy"), "patie
 KNOWN_KEYS = {*OPTIONS, "time_zero", "leave_out", "allow", "missing", "accept", "tables"}
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """Plain data only: no objects, and no aliases, ten lines of which can stand for a billion words."""
+
+    def compose_node(self, parent, index):
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "an alias; write out what it stands for", self.peek_event().start_mark)
+        return super().compose_node(parent, index)
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes values that occur twice twice."""
+
+    def ignore_aliases(self, data):
+        return True
+
+
 class _Reader:
     """Collects the problems of one mapping while it is read."""
 
@@ -100,12 +116,12 @@ def read_mapping(path: str | Path) -> dict:
     """
     path = Path(path).expanduser()
     try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+        mapping = yaml.load(path.read_text(encoding="utf-8"), _PlainLoader)  # noqa: S506 - a safe loader
     except OSError:
         raise refusal([Problem(STRUCTURE, path.name, 0, "", "missing", "a mapping file", "write one with --suggest")]) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as trouble:
+    except (yaml.YAMLError, ValueError, RecursionError) as trouble:  # a value error: 2015-13-45 looks like a date
         mark = getattr(trouble, "problem_mark", None)
-        reason = getattr(trouble, "problem", None) or "not text in UTF-8"
+        reason = getattr(trouble, "problem", None) or (str(trouble) if type(trouble) is ValueError else "not text in UTF-8")
         raise refusal([Problem(STRUCTURE, path.name, mark.line + 1 if mark else 0, "", "not YAML", "a mapping in plain YAML",
                                f"correct the line ({reason})")]) from None
     return mapping

@@ -1,0 +1,116 @@
+"""The suites' own figures: kept true in the README, marked when old, and able to find what they look for."""
+
+import csv
+import json
+import os
+import re
+from pathlib import Path
+
+import figures
+import mutants
+import numpy as np
+import pytest
+import rebuild
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+# -- figures and README ----------------------------------------------------------------------------------
+
+
+def test_the_readme_shows_the_committed_figures():
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert figures.with_table(text, figures.read()) == text, "run python tests/trust, or figures.keep for one suite"
+
+
+def test_every_suite_has_its_row_and_its_figures_have_the_hash_they_were_measured_on():
+    assert {row[2] for row in figures._ROWS} == set(figures.SUITES)
+    assert all(re.fullmatch("[0-9a-f]{64}", each["lib"]) for each in figures.read().values())
+
+
+def test_a_change_of_lib_makes_the_figures_old_and_a_change_elsewhere_does_not(tmp_path, monkeypatch):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.py").write_text("1")
+    known = {"kills": {"lib": figures.hash_of_lib(tmp_path)}}
+    monkeypatch.setattr(figures, "hash_of_lib", lambda now=figures.hash_of_lib(tmp_path): now)
+    assert figures.stale(known) == []
+    monkeypatch.undo()
+    (tmp_path / "README.md").write_text("1")
+    assert figures.hash_of_lib(tmp_path) == known["kills"]["lib"]
+    (tmp_path / "lib" / "a.py").write_text("2")
+    assert figures.hash_of_lib(tmp_path) != known["kills"]["lib"]
+    assert figures.stale(known) == ["kills"]
+
+
+def test_the_table_says_what_was_run_and_not_what_was_asked():
+    found = {"mutation": {"lib": "0" * 64, "mutants": 8000, "tried": 250, "killed": 200, "seed": 3}}
+    table = figures.with_table(f"{figures.BEGIN}{figures.END}", found)
+    assert "200 of 250 killed (80.0%); drawn with seed 3 from 8,000" in table and table.count("not run yet") == 4
+
+
+def test_every_survivor_is_judged():
+    """A mutant that lives is equal to the original, or a gap that is named as one."""
+    with open(figures.SURVIVORS, encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert bool(rows) is ("mutation" in figures.read())
+    assert all(row["judgement"].partition(":")[0] in ("equal", "text", "gap") for row in rows)
+
+
+@pytest.mark.parametrize("path", mutants.DOMAIN)
+def test_the_modules_to_mutate_are_there(path):
+    assert (ROOT / path).is_file()
+
+
+# -- the same bytes --------------------------------------------------------------------------------------
+
+
+def test_this_run_and_the_one_of_make_give_the_same_bytes(study_run):
+    """Two runs of the whole study, in folders of different names; `make` has made the other one."""
+    other = ROOT / "build"
+    accounts = [json.loads((out / "made.json").read_text("utf-8")) if (out / "made.json").is_file() else None for out in (study_run.out, other)]
+    if accounts[1] is None or any(accounts[0][part] != accounts[1][part] for part in ("chapters", "pages")):
+        assert not os.environ.get("CI"), "build/ must be made before the tests"
+        pytest.skip("build/ is not of this code: run make")
+    assert len(rebuild.built(other)) > 300
+    assert rebuild.same_bytes(study_run.out, other) == []
+
+
+@pytest.fixture
+def two_builds(tmp_path):
+    for name in ("one", "other"):
+        for folder in ("results", "tables", "figures"):
+            (tmp_path / name / folder).mkdir(parents=True)
+        (tmp_path / name / "results" / "a.json").write_text('{"median": 12.5, "of": ["a", 1]}')
+        (tmp_path / name / "tables" / "t.csv").write_text("a,1\n")
+        Image.fromarray(np.full((4, 4, 3), 200, np.uint8)).save(tmp_path / name / "figures" / "f.png")
+    return tmp_path / "one", tmp_path / "other"
+
+
+def test_equal_builds_have_no_difference_and_the_command_says_so(two_builds, capsys):
+    assert rebuild.main([*map(str, two_builds)]) == 0 and "3 files, no difference" in capsys.readouterr().out
+    assert rebuild.main([*map(str, two_builds), "--between-pythons"]) == 0
+
+
+def test_a_byte_a_file_and_a_path_are_found(two_builds):
+    one, other = two_builds
+    (one / "more.txt").write_text(f"made in {one.resolve()}")
+    (other / "tables" / "t.csv").write_text("a,2\n")
+    assert rebuild.same_bytes(one, other) == ["more.txt is in one build only", "tables/t.csv differs", "more.txt holds the path of a build"]
+
+
+@pytest.mark.parametrize(("value", "apart"), [("12.500000000001", False), ("12.50001", True), ("13", True), ("null", True), ('"12.5"', True)])
+def test_numbers_may_differ_by_1e_9_and_no_more(two_builds, value, apart):
+    one, other = two_builds
+    (other / "results" / "a.json").write_text(f'{{"median": {value}, "of": ["a", 1]}}')
+    assert bool(rebuild.same_numbers(one, other)) is apart
+
+
+def test_one_pixel_is_found_and_another_compression_is_none(two_builds):
+    one, other = two_builds
+    picture = Image.open(one / "figures" / "f.png")
+    picture.save(other / "figures" / "f.png", compress_level=0)
+    assert rebuild.same_bytes(one, other) and rebuild.same_numbers(one, other) == []
+    picture.putpixel((0, 0), (199, 200, 200))
+    picture.save(other / "figures" / "f.png")
+    assert rebuild.same_numbers(one, other) == ["figures/f.png shows another picture"]
