@@ -11,8 +11,11 @@ import nbformat
 #: Chapters that read the results of all the others, and therefore run after them.
 AFTER_THE_OTHERS = ("05_verdict",)
 
+#: The chapter that needs no patients at all, but the printed figures of any paper.
+ANOTHER_PAPER = "07_another_paper"
+
 #: Chapters about the publication and not about a cohort's patients: a run on another cohort leaves them out.
-ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified", "07_another_paper")
+ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified", ANOTHER_PAPER)
 
 #: Tag of cells that speak of the publication: they are left out, too, where the cohort is not the published study's.
 PUBLISHED = "published"

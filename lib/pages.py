@@ -9,10 +9,12 @@ from pathlib import Path
 
 import jinja2
 import nbformat
+import pandas as pd
 
 from lib import dashboard
 from lib.narrative import NOT_REACHED, months, percent
-from lib.published import read_ledger
+from lib.notebooks import ANOTHER_PAPER
+from lib.published import DATA, read_ledger
 from lib.report import write_report
 
 BOOK = Path(__file__).resolve().parent / "book"
@@ -28,6 +30,7 @@ INVENTED = "These patients are invented: no row describes a real person."
 NOT_OURS = "Contains patient data: keep these pages where the data may be kept."
 
 #: What the collection is called, for the study re-run and for a cohort of the reader's own.
+TITLE_OF_ANOTHER_PAPER = "Another paper, held against its own numbers"
 TITLE, TITLE_OF_OTHERS = "Leiomyosarcoma in the liver: a study re-run", "Liver-directed treatment: a cohort analysed"
 
 _REFERENCE = re.compile(r"\b(Figure|Table) (\d+\.\d+)\b")
@@ -66,6 +69,7 @@ def build_pages(out):
     write_front_page(book, out, results)
     invented = is_invented(results)
     title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
+    title = TITLE_OF_ANOTHER_PAPER if is_of_another_paper(results) else title
     write_report(out, out / REPORT, title, notice)
     shutil.copyfile(out / REPORT, book / "extra" / REPORT)
     _run_sphinx(book, html, title, notice)
@@ -221,13 +225,14 @@ def write_front_page(book, out, results):
     results : dict of str to dict
         From `read_documents`.
     """
-    verdicts = dashboard.read_dashboard(results, read_ledger()) if is_published_analysis(results) else None
+    of_another_paper = is_of_another_paper(results)
+    verdicts = dashboard.read_dashboard(results, read_ledger()) if is_published_analysis(results) and not of_another_paper else None
     if verdicts:
-        (book / "dashboard.md").write_text(dashboard.page(verdicts), encoding="utf-8")
+        (book / "dashboard.md").write_text(dashboard.page(verdicts, _judged_claims() if verdicts.claims else None), encoding="utf-8")
     found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     environment.globals.update(months=months, percent=percent, not_reached=NOT_REACHED, value=found.get, printed=_printed_figures())
-    template = environment.from_string((book / "index.md.j2").read_text("utf-8"))
+    template = environment.from_string((book / ("another_paper.md.j2" if of_another_paper else "index.md.j2")).read_text("utf-8"))
     page = template.render(
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
         invented=is_invented(results),
@@ -236,7 +241,19 @@ def write_front_page(book, out, results):
         picture=_front_picture(results),
     )
     (book / "index.md").write_text(page, encoding="utf-8")
-    (book / "index.md.j2").unlink()
+    for template in book.glob("*.md.j2"):
+        template.unlink()
+
+
+def is_of_another_paper(results):
+    """True when nothing was run but the chapter that holds another paper against its own numbers."""
+    return set(results) == {ANOTHER_PAPER}
+
+
+def _judged_claims():
+    """The claims with their verdicts over all cohorts found; None where they were never computed."""
+    path = DATA / "ensemble_verdicts.csv"
+    return pd.read_csv(path, keep_default_na=False) if path.is_file() else None
 
 
 def is_invented(results):

@@ -43,3 +43,22 @@ def test_a_changed_choice_of_the_papers_shows_no_verdicts(front_page):
 
 def test_a_median_that_is_not_reached_reads_as_a_sentence(front_page):
     assert "Median survival from the first treatment was not reached.</li>" in " ".join(front_page(cohort="ours").split())
+
+
+def test_what_the_paper_pins_down_is_counted_with_a_link_for_each_number(front_page):
+    counts = {"ensemble_claims.implied.count": {"value": 4}, "identified.narrowed.count": {"value": 9}}
+    text = front_page(quantities=counts, cells={"ensemble_claims.implied.count": 12})
+    assert '<a href="01_cohort.html#cell-12"><span class="count">4</span> <span class="what">implied</span></a>' in text and "9 numbers that the paper does not print" in text
+
+
+def test_without_chapter_6_nothing_is_said_of_what_the_paper_pins_down(front_page):
+    assert "pins down" not in front_page()
+
+
+def test_another_papers_pages_do_not_speak_of_the_study(tmp_path):
+    book, out = tmp_path / "book", tmp_path / "out"
+    shutil.copytree(BOOK, book)
+    (out / "notebooks").mkdir(parents=True)
+    write_front_page(book, out, {"07_another_paper": {"cohort": None, "quantities": {}, "cells": {}}})
+    text = (book / "index.md").read_text("utf-8")
+    assert text.count("Another paper") and "leiomyosarcoma" not in text and not (book / "dashboard.md").exists() and not [*book.glob("*.j2")]
