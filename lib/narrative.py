@@ -113,6 +113,8 @@ class Chapter:
         The notebook's stem, e.g. ``"04_survival"``.
     study : Cohort or None
         The cohort the chapter reads (`lib.cohort.read_cohort`); None for a chapter that reads results.
+    whose : str
+        Who the patients are, where the usual sentence of the banner does not hold. Markdown.
     **parameters
         Every analysis choice of the chapter's parameters cell.
 
@@ -128,7 +130,7 @@ class Chapter:
     so that a re-run answers at once.
     """
 
-    def __init__(self, name: str, study=None, **parameters):
+    def __init__(self, name: str, study=None, *, whose: str = "", **parameters):
         check_parameters(parameters)
         self.name, self.study, self.parameters = name, study, parameters
         self.changed = changed_from_paper(parameters)
@@ -141,7 +143,7 @@ class Chapter:
         self.publication = _publication(study, parameters)
         _FOR_PUBLICATION.set(self.publication)
         self._use_style()
-        say(banner(study, self.changed))
+        say(banner(study, self.changed, whose))
 
     @property
     def is_published_analysis(self) -> bool:
@@ -396,7 +398,7 @@ def _shown_only(text: str, shown: set) -> str:
     return "not shown for this cohort" if len(absent) == len(named) else f"{text}; not shown: {join(absent)}"
 
 
-def banner(study, changed: dict) -> str:
+def banner(study, changed: dict, whose: str = "") -> str:
     """The line above each chapter: who the patients are, and whether this is the published analysis.
 
     Parameters
@@ -404,6 +406,8 @@ def banner(study, changed: dict) -> str:
     study : Cohort or None
     changed : dict
         From `lib.parameters.changed_from_paper`.
+    whose : str
+        Who the patients are, in place of the usual sentence.
 
     Returns
     -------
@@ -411,7 +415,7 @@ def banner(study, changed: dict) -> str:
         Markdown.
     """
     invented = study is None or study.invented
-    who = ("**Invented patients.** No row describes a real person: the patients were searched so that the paper's "
+    who = whose or ("**Invented patients.** No row describes a real person: the patients were searched so that the paper's "
            "analysis of them gives the paper's figures." if invented else
            "**Contains patient data.** Keep these pages where the data may be kept.")
     lines = [f"> {who}"]

@@ -23,10 +23,10 @@
 
 # %% tags=["parameters"]
 paper = "six_mp"      # a CSV under data/another_paper/, or a path to your own
-n_cohorts = 300       # most invented cohorts to keep
-search_seconds = 1.0  # effort of drawing one group; more finds more, and takes longer
-p_within = 0.0        # how far a P value may be from the printed one, beyond rounding
-limits_within = 0.0   # how far a limit of a median may be from the printed one, in the paper's time unit
+n_cohorts = 300       # most invented cohorts to keep; 50 to 5000
+search_seconds = 1.0  # effort of drawing one group; more finds more, and takes longer; 0.1 to 600
+p_within = 0.0        # how far a P value may be from the printed one, beyond rounding; 0 to 0.5
+limits_within = 0.0   # how far a limit of a median may be from the printed one, in the paper's time unit; 0 to 10000
 search_seed = 1       # of the random draws
 
 # %%
@@ -41,8 +41,9 @@ from lib.narrative import Chapter, plain, say
 
 path = report.paper_path(paper)
 summary = read_paper(path)
-chapter = Chapter("07_another_paper", paper=path.stem, n_cohorts=n_cohorts, search_seconds=search_seconds, p_within=p_within,
-                  limits_within=limits_within, search_seed=search_seed)
+true_patients = known_patients(summary.known_patients)
+chapter = Chapter("07_another_paper", whose=report.whose(true_patients), paper=path.stem, n_cohorts=n_cohorts,
+                  search_seconds=search_seconds, p_within=p_within, limits_within=limits_within, search_seed=search_seed)
 
 # %%
 patients = report.population(summary)
@@ -80,7 +81,6 @@ found = find_cohorts(summary, search)
 say(report.search_sentence(found))
 
 # %%
-true_patients = known_patients(summary.known_patients)
 if len(found):
     chapter.figure(
         draw_found_curves(report.curves_of(found), report.known_curves(true_patients, found.scale), longest=report.axis_end(found),
@@ -138,6 +138,6 @@ chapter.hand_on()
 #
 # ## Try this
 #
-# Set `search_seed` to another number, and see which ranges move: those are the ones the search has not exhausted. Then blank the two
+# Set `search_seed` to `2`, and see which ranges move: those are the ones the search has not exhausted. Then blank the two
 # limits of the hazard ratio in a copy of `data/another_paper/six_mp.csv`, give its path as `paper`, and see how much the
 # two had pinned down.

@@ -171,6 +171,12 @@ def _are(n: int) -> str:
     return "is" if n == 1 else "are"
 
 
+def whose(patients: pd.DataFrame | None) -> str:
+    """Who the patients of the chapter are: the found ones are invented, and the true ones are shown where they are public."""
+    text = "**Invented patients.** The cohorts found below describe no real person: they were searched so that they give the paper's figures."
+    return text if patients is None else f"{text} Only what is called *true patients* is not invented: their times are public."
+
+
 def truth_sentence(figures: pd.DataFrame | None, patients: pd.DataFrame | None) -> str:
     """Whether the true patients lie inside what the print leaves open, and why not where they do not."""
     if patients is None:
