@@ -25,7 +25,9 @@ from lib.reconstruct.ensemble import FILE, assemble, order_of, spread
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.enumeration import examine
 from lib.reconstruct.executor import ExecutorError, run_tasks
-from lib.reconstruct.sampler import NEVER, Tolerance, TrialConstraints, sample, trial_constraints, widened
+from lib.reconstruct.exploring import explored
+from lib.reconstruct.sampler import (NEVER, Tolerance, TrialConstraints, constraint_arrays, sample, trial_constraints,
+                                     widened)
 from lib.reconstruct.verify import spss_median
 
 FREE_ROW = MedianRow("free", Interval(), Interval(), Interval())
@@ -35,8 +37,7 @@ EVERY = 20
 
 @pytest.fixture(scope="module")
 def ensemble():
-    if not FILE.exists():
-        pytest.skip("data/ensemble.parquet is not there: python -m lib.reconstruct.ensemble makes it")
+    assert FILE.exists(), "data/ensemble.parquet is not there: python -m lib.reconstruct.ensemble makes it"
     return pd.read_parquet(FILE)
 
 
@@ -136,6 +137,38 @@ def test_a_seed_gives_the_same_draws_and_another_seed_others():
     assert not first.equals(other)
 
 
+def test_a_tolerated_limit_keeps_clear_of_its_end():
+    """1.96 for the normal quantile moves a limit 20 months away by 0.0004 months, and may not spoil a cohort."""
+    row = MedianRow("", Interval(8.5, 9.5), Interval(4.65, 4.75), Interval(39.25, 39.35))
+    trial = TrialConstraints(24, 17, row)
+    _, _, lower, upper, *_ = constraint_arrays(trial, Tolerance(0.005, 1.0))[0][0]
+    assert 3.7 + 0.0005 < lower < 3.7 + 0.002 and 5.7 - 0.002 < upper < 5.7 - 0.0005
+
+
+def test_jumps_reach_new_orders_that_agree_with_the_paper_by_another_program():
+    constraints = trial_constraints(read_ledger())
+    draws = sample(constraints, Tolerance(0.01, 2.0), seed=1, n_wanted=20, seconds=8)
+    reached = explored(draws, constraints, Tolerance(0.01, 2.0), np.random.default_rng(1), n_jumps=6000)
+    assert reached.iloc[:len(draws)].equals(draws)
+    n_orders = [len({order_of(cohort) for _, cohort in table.groupby("cohort")}) for table in (draws, reached)]
+    assert n_orders[1] > n_orders[0] > 0
+    for _, cohort in list(reached.groupby("cohort"))[draws.attrs["n_cohorts"]::10]:
+        median, lower, upper = spss_median(cohort.os_treatment_months, cohort.died)
+        assert 8.5 <= median < 9.5 and lower <= 2.0 and abs(upper - 21.4) <= 2.0 and cohort.died.sum() == 17
+        for comparison in constraints.comparisons:
+            members = cohort[comparison.grouping.flag]
+            p = logrank_test(cohort.os_treatment_months[members], cohort.os_treatment_months[~members],
+                             cohort.died[members], cohort.died[~members]).p_value
+            assert members.sum() == comparison.n_flagged
+            assert abs(p - (comparison.p_value.lower + comparison.p_value.upper) / 2) <= 0.01
+
+
+def test_no_draws_lead_nowhere():
+    trial = TrialConstraints(4, 2, FREE_ROW, follow_up_max=Interval(9.0, 11.0))
+    none = pd.DataFrame({"cohort": [], "os_treatment_months": [], "died": []})
+    assert explored(none, trial, Tolerance(), np.random.default_rng(1), 10).empty
+
+
 def test_a_ledger_without_deaths_is_refused():
     ledger = read_ledger()
     with pytest.raises(ConstraintError, match="survival_status.dead.count"):
@@ -190,6 +223,30 @@ def test_a_killed_worker_of_the_pool_loses_no_task(tmp_path):
     assert [pd.read_parquet(path).square[0] for path in files] == [0, 1, 4, 9, 16, 25]
     assert (tmp_path / "died").exists()
     assert len(list(found.iterdir())) == 6
+
+
+def test_an_interrupted_run_keeps_what_it_found_and_does_the_rest(tmp_path):
+    def interrupt(line):
+        if line.startswith("2 of"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_tasks(squares, ["1", "2", "3", "4"], tmp_path, report=interrupt)
+    assert len(list(tmp_path.glob("*.parquet"))) == 2
+    done = []
+    files = run_tasks(squares, ["1", "2", "3", "4"], tmp_path, report=done.append)
+    assert [line.partition(": ")[2] for line in done] == ["3", "4"]
+    assert [pd.read_parquet(path).square[0] for path in files] == [1, 4, 9, 16]
+
+
+def test_results_of_other_settings_are_not_taken_for_these(tmp_path):
+    run_tasks(squares, ["1"], tmp_path, settings={"seconds": 1.0})
+    run_tasks(squares, ["1"], tmp_path, settings={"seconds": 1.0})
+    with pytest.raises(ExecutorError, match="other settings.*seconds.*1.0.*remove it"):
+        run_tasks(squares, ["1"], tmp_path, settings={"seconds": 2.0})
+    (tmp_path / "settings.json").unlink()
+    with pytest.raises(ExecutorError, match="not noted"):
+        run_tasks(squares, ["1"], tmp_path, settings={"seconds": 1.0})
 
 
 def test_workers_that_always_die_end_the_run_with_the_remedy(tmp_path):

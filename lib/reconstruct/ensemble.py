@@ -9,9 +9,9 @@ sampled). *exact*: everything at printed precision, on the orders that `lib.reco
 keep `LEAST_ROOM`. In both, the other clocks, liver progression, treatments and responses are then drawn to the
 printed precision of their own rows.
 
-The tolerant tier is chosen for diversity: within a seed the orders of deaths and censorings take turns, and no order
-has more than `LARGEST_SHARE` of the tier. Within an order cohorts follow the distribution sampled; how frequent orders
-are within the tier does not.
+The tolerant tier is chosen for diversity: from a seed's draws jumps lead to orders of deaths and censorings that a walk
+seldom meets (`lib.reconstruct.exploring`), within a seed the orders take turns, and no order has more than
+`LARGEST_SHARE` of the tier. How frequent orders are within the tier therefore means nothing.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lib.reconstruct.completion.visits import visit_days
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.executor import ExecutorError, run_tasks, write_whole
+from lib.reconstruct.exploring import explored
 from lib.reconstruct.sampler import Tolerance, sample
 from lib.reconstruct.search import SKELETON_COLUMNS, bounded_order, complete_clocks, solutions
 from lib.reconstruct.times import liver_progression, outer_clocks
@@ -39,7 +40,7 @@ FILE = DATA / "ensemble.parquet"
 TOLERANCE = Tolerance(p=0.005, limit_months=1.0)
 N_TOLERANT, N_EXACT = 2000, 200
 LARGEST_SHARE = 0.02
-DRAWS_A_SEED, COHORTS_A_SEED = 4000, 30
+DRAWS_A_SEED, N_JUMPS, COHORTS_A_SEED = 400, 20_000, 120
 CLOCK_DRAWS = 3
 ATTEMPTS = 3
 COLUMNS = ("cohort", "tier", "seed", *SKELETON_COLUMNS, "first_treatment", "second_treatment", "mrecist", "recist",
@@ -65,6 +66,7 @@ def draw_tolerant(seed: int, seconds: float, n_cohorts: int = COHORTS_A_SEED) ->
     ledger = _ledger()
     constraints, completed = survival_constraints(ledger), []
     draws = sample(constraints, TOLERANCE, seed, DRAWS_A_SEED, seconds)
+    draws = explored(draws, constraints, TOLERANCE, np.random.default_rng([2, seed]), N_JUMPS)
     # times ascend within a cohort
     orders = ["".join(row) for row in np.where(draws.died.to_numpy(bool).reshape(-1, constraints.n), "D", "c")]
     for number in spread(orders, n_cohorts, np.random.default_rng(seed)):
@@ -228,8 +230,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.ensemble",
                                      description="Make or verify the ensemble of invented cohorts.")
     parser.add_argument("--verify", action="store_true", help="check every cohort of the written file")
-    parser.add_argument("--seeds", type=int, default=100, help="seeds of the tolerant tier")
-    parser.add_argument("--seconds", type=float, default=8.0, help="budget of one seed's sampler")
+    parser.add_argument("--seeds", type=int, default=32, help="seeds of the tolerant tier")
+    parser.add_argument("--seconds", type=float, default=7.0, help="budget of one seed's sampler")
     parser.add_argument("--processes", type=int, default=1, help="worker processes of this machine")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, instead of processes")
     parser.add_argument("--found", type=Path, default=Path("build/ensemble"), help="folder of the seeds' results")
@@ -240,9 +242,10 @@ def main(arguments: list[str] | None = None) -> int:
         return report(options.out)
     tasks = [f"tolerant-{seed:04d}" for seed in range(1, options.seeds + 1)]
     tasks += [f"exact-{seed:04d}" for seed in range(1, 21)]
-    work = partial(draw, seconds=options.seconds, n_exact=N_EXACT // 20 + 2)
+    settings = {"seconds": options.seconds, "n_exact": N_EXACT // 20 + 2}
     try:
-        files = run_tasks(work, tasks, options.found, processes=options.processes, scheduler=options.scheduler,
+        files = run_tasks(partial(draw, **settings), tasks, options.found, processes=options.processes,
+                          scheduler=options.scheduler, settings=settings,
                           report=lambda line: print(line, file=sys.stderr, flush=True))
         ensemble = assemble([pd.read_parquet(file) for file in files])
     except ExecutorError as error:

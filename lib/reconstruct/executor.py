@@ -7,6 +7,7 @@ lost when a worker dies, and none is done twice.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+SETTINGS = "settings.json"
 MOST_LOSSES = 3
 """Times in a row that the workers may die before a single task is finished."""
 
@@ -25,7 +27,8 @@ class ExecutorError(RuntimeError):
 
 
 def run_tasks(work: Callable[[str], pd.DataFrame], tasks: Sequence[str], folder: str | Path, *, processes: int = 1,
-              scheduler: str | None = None, report: Callable[[str], None] = lambda line: None) -> list[Path]:
+              scheduler: str | None = None, settings: dict | None = None,
+              report: Callable[[str], None] = lambda line: None) -> list[Path]:
     """Do every task whose result is not yet in the folder.
 
     Parameters
@@ -40,6 +43,8 @@ def run_tasks(work: Callable[[str], pd.DataFrame], tasks: Sequence[str], folder:
         Workers of this machine; without effect where a scheduler is given.
     scheduler : str, optional
         Address of a Dask scheduler, such as ``tcp://127.0.0.1:8786``.
+    settings : dict, optional
+        What the results depend on besides the tasks' names, kept beside them: a folder of other settings is refused.
     report : callable
         Is told of each finished task.
 
@@ -53,20 +58,32 @@ def run_tasks(work: Callable[[str], pd.DataFrame], tasks: Sequence[str], folder:
     ValueError
         If a task is named twice.
     ExecutorError
-        If workers die `MOST_LOSSES` times without finishing anything, or the scheduler does not answer. What was
-        finished stays.
+        If workers die `MOST_LOSSES` times without finishing anything, the scheduler does not answer, or the folder
+        holds results of other settings. What was finished stays.
     """
     if len(set(tasks)) != len(tasks):
         raise ValueError("A task is named twice; every seed may be asked for once.")
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     files = {task: folder / f"{task}.parquet" for task in tasks}
+    if settings is not None:
+        _keep_to_settings(settings, folder)
     missing = [task for task in tasks if not files[task].exists()]
     finished = _on_cluster(work, missing, scheduler) if scheduler else _on_this_machine(work, missing, processes)
     for number, (task, table) in enumerate(finished, 1):
         write_whole(table, files[task])
         report(f"{number} of {len(missing)}: {task}")
     return [files[task] for task in tasks]
+
+
+def _keep_to_settings(settings: dict, folder: Path) -> None:
+    """Note the settings of a new folder; refuse one that was begun with others."""
+    note, wanted = folder / SETTINGS, json.dumps(settings, sort_keys=True)
+    begun = note.read_text(encoding="utf-8") if note.exists() else "" if any(folder.glob("*.parquet")) else wanted
+    if begun != wanted:
+        raise ExecutorError(f"{folder} holds results of other settings ({begun or 'not noted'}) than asked for "
+                            f"({wanted}); remove it, or name another folder.")
+    note.write_text(wanted, encoding="utf-8")
 
 
 def write_whole(table: pd.DataFrame, path: Path) -> None:

@@ -35,6 +35,9 @@ STEPS_A_ROUND = 50
 BURN_IN = 0.1
 DECIMALS = 3
 """Months are kept to a thousandth, 44 minutes."""
+EDGE_MONTHS = 0.001
+"""Kept free at the ends of a tolerated limit: a program that takes 1.96 for the normal quantile prints limits that
+differ by up to 2e-5 of their half width."""
 NEVER = Interval(math.inf, math.inf)
 
 
@@ -174,7 +177,7 @@ def sample(constraints: TrialConstraints | SurvivalConstraints, tolerance: Toler
     """
     if n_wanted < 1 or seconds <= 0:
         raise ValueError("A draw needs n_wanted of at least 1 and seconds above 0.")
-    trial = _trial(constraints)
+    trial = trial_of(constraints)
     arrays = constraint_arrays(trial, tolerance)
     rng = np.random.default_rng(seed)
     starts = [_start(trial, arrays[2], rng) for _ in BETAS]
@@ -187,7 +190,7 @@ def sample(constraints: TrialConstraints | SurvivalConstraints, tolerance: Toler
         months, died, labels, *arrays, np.array(BETAS), n_rounds, STEPS_A_ROUND, int(BURN_IN * n_rounds),
         int(rng.integers(2**31)), DECIMALS, *kept)
     chosen = np.unique(np.linspace(0, n_kept - 1, min(n_kept, n_wanted)).round().astype(int))
-    draws = _long(trial, *(part[chosen] for part in kept[:3]))
+    draws = table_of(trial, *(part[chosen] for part in kept[:3]))
     draws.attrs = {"n_cohorts": len(chosen), "n_steps": n_rounds * STEPS_A_ROUND * len(BETAS), "n_seen": int(n_seen),
                    "least_misfit": float(least)}
     return draws
@@ -206,8 +209,7 @@ def constraint_arrays(trial: TrialConstraints, tolerance: Tolerance) -> tuple[np
     tuple of ndarray
         ``rows``, ``z_ends``, ``follow_up``, ``landmarks``.
     """
-    printed = [trial.overall, *(row for each in trial.comparisons for row in each.rows)]
-    rows = np.array([_widened_row(row, tolerance.limit_months).as_array() for row in printed])
+    rows = np.array([row.as_array() for row in widened_rows(trial, tolerance)])
     z_ends = np.empty((len(trial.comparisons), 2))
     for number, comparison in enumerate(trial.comparisons):
         p = widened(comparison.p_value, tolerance.p)
@@ -216,6 +218,12 @@ def constraint_arrays(trial: TrialConstraints, tolerance: Tolerance) -> tuple[np
             for end in (part.lower, part.upper)]
     landmarks = [(months, share.lower, share.upper) for months, share in sorted(trial.survival.items())]
     return (rows, np.clip(z_ends, 0, 1e9), np.clip(ends, -1e9, 1e9), np.array(landmarks, float).reshape(-1, 3))
+
+
+def widened_rows(trial: TrialConstraints, tolerance: Tolerance) -> list[MedianRow]:
+    """The overall row, then each comparison's rows for the flag false and true, limits widened to the tolerance."""
+    printed = [trial.overall, *(row for each in trial.comparisons for row in each.rows)]
+    return [_widened_row(row, tolerance.limit_months - EDGE_MONTHS) for row in printed]
 
 
 def widened(printed: Interval, tolerance: float) -> Interval:
@@ -236,7 +244,8 @@ def _widened_row(row: MedianRow, limit_months: float) -> MedianRow:
     return MedianRow(row.quantity, median, lower, upper, median)
 
 
-def _trial(constraints: TrialConstraints | SurvivalConstraints) -> TrialConstraints:
+def trial_of(constraints: TrialConstraints | SurvivalConstraints) -> TrialConstraints:
+    """What of a study's constraints its rows from first treatment hold."""
     if isinstance(constraints, TrialConstraints):
         return constraints
     return TrialConstraints(constraints.n, constraints.n_died, constraints.rows["os_treatment"],
@@ -268,7 +277,25 @@ def _start(trial: TrialConstraints, follow_up: np.ndarray,
             np.array(labels, bool).reshape(len(trial.comparisons), trial.n))
 
 
-def _long(trial: TrialConstraints, months: np.ndarray, died: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+def table_of(trial: TrialConstraints, months: np.ndarray, died: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """Cohorts as a table of one row a patient, as `sample` returns them.
+
+    Parameters
+    ----------
+    trial : TrialConstraints
+    months, died : ndarray, shape (n_cohorts, n)
+    labels : ndarray of bool, shape (n_cohorts, n_comparisons, n)
+    """
     flags = {each.grouping.flag: labels[:, number].ravel() for number, each in enumerate(trial.comparisons)}
     return pd.DataFrame({"cohort": np.repeat(np.arange(len(months)), trial.n),
                          "os_treatment_months": months.ravel(), "died": died.ravel(), **flags})
+
+
+def arrays_of(draws: pd.DataFrame, trial: TrialConstraints) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The months, deaths and labels of each cohort of such a table."""
+    n_cohorts = len(draws) // trial.n
+    months, died = (draws[column].to_numpy().reshape(n_cohorts, trial.n) for column in ("os_treatment_months", "died"))
+    labels = np.array([draws[each.grouping.flag].to_numpy(bool) for each in trial.comparisons])
+    labels = labels.reshape(len(trial.comparisons), n_cohorts, trial.n)
+    return [(months[number].astype(float), died[number].astype(bool), labels[:, number].copy())
+            for number in range(n_cohorts)]

@@ -309,6 +309,8 @@ def liver_progression(skeleton: pd.DataFrame, constraints: SurvivalConstraints, 
     first, last = constraints.visit_window_days
     last_day = np.minimum(last, np.ceil(treated * DAYS_PER_MONTH - 0.01).astype(int) - 1)  # before the last contact
     eligible = np.flatnonzero(~skeleton["mrecist_responder"].to_numpy() & (last_day >= first))
+    if len(eligible) < constraints.n_progressed_at_visit:
+        return None
     for _ in range(n_draws):
         at_visit = np.zeros(n, dtype=bool)
         at_visit[rng.choice(eligible, constraints.n_progressed_at_visit, replace=False)] = True
