@@ -4,11 +4,12 @@
 # make trust      faults, mutants, made-up input, kills, rebuilds: some hours; a sample of it: make trust TRUST=--sample
 # make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
 # make refresh    execute the chapters and rewrite notebooks/*.ipynb
+# make calibrate  simulate 100 trials, reconstruct them, write data/calibration.csv (about 20 minutes; goes on where it stopped)
 # make lock       requirements.txt anew from pyproject.toml
 # make clean      remove what make has made
 
 .DEFAULT_GOAL := study
-.PHONY: study test trust lab refresh lock clean environment
+.PHONY: study test trust lab refresh calibrate lock clean environment
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
@@ -34,6 +35,9 @@ trust: environment
 
 refresh: environment
 	@$(RUN) -m lib.run --refresh
+
+calibrate: environment
+	@$(RUN) -m lib.reconstruct.calibration
 
 # The settings lie in the environment, not in the user's home: a .py chapter opens as a notebook, this README as a page.
 lab: environment

@@ -17,11 +17,12 @@ import pandas as pd
 from lib.published import DATA, read_ledger
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.ensemble import order_of
+from lib.reconstruct.exploring import explored
 from lib.reconstruct.sampler import Tolerance, sample
 
 FILE = DATA / "orders_by_tolerance.csv"
 LIMIT_TOLERANCES_MONTHS = (0.5, 1.0, 2.0, 4.0)
-MOST_DRAWS = 4000
+MOST_DRAWS, N_JUMPS = 400, 5000
 STATISTICS = {
     "os_12_months": "12-month overall survival from first treatment",
     "os_24_months": "24-month overall survival from first treatment",
@@ -81,7 +82,8 @@ def unpublished_statistics(ensemble: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row a cohort
-        ``cohort, tier, seed`` and the keys of `STATISTICS`; infinite where a median is not reached.
+        ``cohort, tier, seed`` and the keys of `STATISTICS`; infinite where a median is not reached, missing where
+        the cohort has no times of liver progression.
     """
     rows = [{"cohort": number, "tier": str(cohort.tier.iloc[0]), "seed": int(cohort.seed.iloc[0]),
              **_statistics(cohort)} for number, cohort in ensemble.groupby("cohort")]
@@ -149,8 +151,8 @@ def _statistics(cohort: pd.DataFrame) -> dict[str, float]:
         "hr_late_treatment": _hazard_ratio(months, died, ~cohort.early_treatment.to_numpy(bool)),
         "hr_extrahepatic": _hazard_ratio(months, died, cohort.extrahepatic_disease.to_numpy(bool)),
         "median_os_deb_tace_months": _median(months[deb_tace], died[deb_tace]),
-        "liver_pfs_6_months": _survival_at(cohort.liver_pfs_months.to_numpy(),
-                                           cohort.liver_progressed.to_numpy(bool), 6)}
+        "liver_pfs_6_months": np.nan if cohort.liver_pfs_months.isna().any() else _survival_at(
+            cohort.liver_pfs_months.to_numpy(), cohort.liver_progressed.to_numpy(bool), 6)}
 
 
 def _curve(months: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -190,7 +192,7 @@ def _hazard_ratio(months: np.ndarray, died: np.ndarray, members: np.ndarray) -> 
 
 
 def orders_by_tolerance(seeds: range, seconds: float) -> pd.DataFrame:
-    """Distinct orders that the sampler meets within each tolerance of confidence limits.
+    """Distinct orders that a walk and the jumps from it meet within each tolerance of confidence limits.
 
     Parameters
     ----------
@@ -201,8 +203,8 @@ def orders_by_tolerance(seeds: range, seconds: float) -> pd.DataFrame:
     Returns
     -------
     DataFrame, one row a tolerance and seed
-        ``limit_tolerance_months, p_tolerance, seed, seconds, n_seen`` (consistent cohorts met), ``n_orders`` (distinct
-        orders of this seed), ``n_orders_so_far`` (of this and all earlier seeds).
+        ``limit_tolerance_months, p_tolerance, seed, seconds, n_seen`` (consistent cohorts the walk met), ``n_orders``
+        (distinct orders of this seed), ``n_orders_so_far`` (of this and all earlier seeds).
     """
     constraints, rows = survival_constraints(read_ledger()), []
     for limit in LIMIT_TOLERANCES_MONTHS:
@@ -210,7 +212,8 @@ def orders_by_tolerance(seeds: range, seconds: float) -> pd.DataFrame:
         for seed in seeds:
             tolerance = Tolerance(limit_months=limit)
             draws = sample(constraints, tolerance, seed, MOST_DRAWS, seconds)
-            found = {order_of(cohort) for _, cohort in draws.groupby("cohort")}
+            reached = explored(draws, constraints, tolerance, np.random.default_rng([2, seed]), N_JUMPS)
+            found = {order_of(cohort) for _, cohort in reached.groupby("cohort")}
             together |= found
             rows.append({"limit_tolerance_months": limit, "p_tolerance": tolerance.p, "seed": seed, "seconds": seconds,
                          "n_seen": draws.attrs["n_seen"], "n_orders": len(found), "n_orders_so_far": len(together)})
@@ -221,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the table of orders by tolerance."""
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.diversity",
                                      description="Count distinct orders within each tolerance.")
-    parser.add_argument("--seeds", type=int, default=5, help="seeds at each tolerance")
+    parser.add_argument("--seeds", type=int, default=4, help="seeds at each tolerance")
     parser.add_argument("--seconds", type=float, default=6.0, help="budget of one seed at one tolerance")
     parser.add_argument("--out", type=Path, default=FILE, help="CSV file to write")
     options = parser.parse_args(arguments)
