@@ -27,7 +27,7 @@ SECTIONS = {
     "not derivable": ("not derivable", "The rows cannot tell: they hold no calendar date, for instance."),
     "unaccounted": ("not recomputed", "No chapter of this run recomputes the figure."),
     "reproduced": ("reproduced", "The value recomputed from the rows prints as published."),
-    "method": ("of method, respected", "A figure of the protocol, such as a dose, which the rows respect."),
+    "method": ("protocol figures kept", "A figure of the protocol, such as a dose, which the rows respect."),
 }
 
 

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from lib.pages import BOOK, write_front_page
+from lib.published import read_ledger
 
 
 @pytest.fixture
@@ -27,6 +28,14 @@ def test_the_published_analysis_says_what_is_invented_and_shows_its_verdicts(fro
     text = front_page()
     assert "What is invented" in text and "A published study of 31 patients" in text and 'class="dashboard"' in text
     assert "patient data" not in text and "not the published analysis" not in text
+
+
+def test_what_was_found_begins_with_what_the_verdicts_count(front_page):
+    """Of the whole ledger only the one quantity of the document is recomputed here, and it differs from the paper's 24."""
+    text = front_page(quantities={"cohort.n": {"value": 31}, "contradictions.count": {"value": 7}})
+    ledger = read_ledger()
+    n_places = (ledger.quantity == "cohort.n").sum()
+    assert f"gives 0 of the paper's {len(ledger)} figures; {n_places} come out otherwise, and in 7 places the paper is at odds with itself" in text
 
 
 def test_a_cohort_of_the_readers_own_is_not_held_against_the_paper(front_page):

@@ -220,7 +220,7 @@ def test_the_front_page_holds_the_counts_that_the_run_ends_with(open_page, study
     said = re.search(r"^(\d+) of (\d+) published figures reproduced, (\d+) differ, (\d+) are protocol .* (\d+) not derivable", study_run.said, flags=re.M)
     page = open_page("index")
     tiles = dict(reversed(tile.split(maxsplit=1)) for tile in page.locator(".dashboard .tile").all_inner_texts())
-    assert [tiles[what] for what in ("reproduced", "differ", "of method, respected", "not derivable")] == list(said.group(1, 3, 4, 5))
+    assert [tiles[what] for what in ("reproduced", "differ", "protocol figures kept", "not derivable")] == list(said.group(1, 3, 4, 5))
     assert said[2] in page.inner_text("#verdicts") and int(tiles["contradictions in the paper itself"]) > 0
 
 
