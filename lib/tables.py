@@ -188,16 +188,17 @@ def _word_size(n_columns: int):
 
 def _share_word_width(grid, width_cm: float = 17.0) -> None:
     """Columns share the page by what they hold: each by its longest cell, words beyond thirty letters breaking into lines."""
-    from docx.shared import Cm
+    from docx.oxml.ns import qn
+    from docx.shared import Cm, Twips
 
-    longest = [4] * len(grid.columns)
+    longest = [6] * len(grid.columns)
     for row in grid.rows:
         column = 0
         for cell in row._tr.tc_lst:
             if cell.grid_span == 1:
-                longest[column] = max(longest[column], min(30, len("".join(cell.itertext())) + 2))
+                longest[column] = max(longest[column], min(30, sum(len(text.text or "") for text in cell.iter(qn("w:t"))) + 4))
             column += cell.grid_span
-    widths = [Cm(width_cm * letters / sum(longest)) for letters in longest]
+    widths = [Twips(round(Cm(width_cm).twips * letters / sum(longest))) for letters in longest]  # Word rounds to twips
     for column, width in zip(grid.columns, widths, strict=True):
         column._gridCol.w = width
     for row in grid.rows:
