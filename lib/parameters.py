@@ -124,6 +124,8 @@ PARAMETERS: dict[str, Parameter] = {
     "search_seconds": number_between(1.0, "effort of drawing one group, in seconds of the machine it was measured on", 0.1, 600),
     "p_within": number_between(0.0, "how far a P value may be from the printed one, beyond rounding", 0, 0.5),
     "limits_within": number_between(0.0, "how far a limit of a median may be from the printed one, in the paper's time unit", 0, 10_000),
+    "walk_seed": whole_between(1, "seed of the walk towards an invented cohort that is shown", 0, 2**31 - 1),
+    "ensemble_tier": one_of("tolerant", "which of the invented cohorts are described: with limits within a tolerance, or exact", "tolerant", "exact"),
     "search_seed": whole_between(1, "seed of the search for cohorts that agree with the other paper", 0, 2**31 - 1),
 }
 

@@ -43,6 +43,7 @@ OTHER_VALUES = {
     "crossovers": "censored at the switch", "detectable_power": 0.9, "n_resamples": 300, "seed": 1, "smallest_risk_set": 1,
     "publish": True, "smallest_count": 10,
     "paper": "ovarian", "n_cohorts": 50, "search_seconds": 0.3, "p_within": 0.01, "limits_within": 1.0, "search_seed": 2,
+    "walk_seed": 2, "ensemble_tier": "exact",
 }  # fmt: skip
 
 #: Choices under which another one matters: the smallest count is that of what is published.

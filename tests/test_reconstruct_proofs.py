@@ -19,7 +19,7 @@ from lib.reconstruct.constraints import (ConstraintError, GroupComparison, Group
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
 from lib.reconstruct.proofs.__main__ import exact_readings, excluded_limits, proofs_table, quick_proofs
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, words
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE
 from lib.reconstruct.search import treated_patients
 from lib.reconstruct.times import TimesProgramme, reading_of
 
@@ -354,10 +354,3 @@ def test_the_committed_list_is_what_the_proofs_say(ledger):
     assert kept.claim.is_unique and set(kept.verdict) <= {IMPOSSIBLE, POSSIBLE, NOT_FOUND}
     known = set(ledger.quantity) | {name.rpartition(".")[0] for name in ledger.quantity}
     assert {name for names in kept.quantities for name in names.split()} <= known
-
-
-@pytest.mark.parametrize("quantity, said", [
-    ("os_liver_metastasis", "survival from liver metastasis"), ("meld.month_3.mean", "mean of MELD (month 3)"),
-    (LIMIT, "upper limit of survival from treatment (MELD change: increased)"), ("liver_pfs", "liver PFS")])
-def test_names_of_the_ledger_in_words(quantity, said):
-    assert words(quantity) == said

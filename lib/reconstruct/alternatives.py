@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +27,14 @@ from lib.published import DATA, read_ledger
 from lib.reconstruct.constraints import (ConstraintError, GroupComparison, Interval, MedianRow, SurvivalConstraints,
                                          survival_constraints)
 from lib.reconstruct.enumeration import examine
+from lib.reconstruct.executor import ExecutorError, run_tasks
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.search import MOST_JOINT_READINGS, possible_orders
 
 FILE = DATA / "alternatives.csv"
 FOLLOW_UP = {"follow_up.median": "follow_up_median", "follow_up.min": "follow_up_min", "follow_up.max": "follow_up_max"}
 FREE_TIME = Interval(0.0, 1e6)
+NOTHING = "nothing"
 COLUMNS = ("given_up", "printed", "n_beginnings", "n_orders", "n_joint_orders", "n_feasible_orders", "room", "n_cut", "verdict")
 
 
@@ -106,7 +106,7 @@ def comparison_of(constraints: SurvivalConstraints, quantity: str) -> GroupCompa
     return next(each for each in constraints.comparisons if quantity.startswith(f"os_treatment.{each.grouping.ledger}."))
 
 
-def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: str, n_processes: int = 1) -> dict:
+def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: str) -> dict:
     """What becomes of all else that is printed when one figure is given up in another's place.
 
     Parameters
@@ -117,7 +117,6 @@ def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: s
         The figure demanded.
     in_its_place : str
         The figure given up.
-    n_processes : int
 
     Returns
     -------
@@ -135,9 +134,7 @@ def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: s
     orders = np.array(sorted(possible_orders(freed, np.random.default_rng(0), exhaustive=True)), np.int64)
     if beginnings.complete:
         orders = orders[beginnings.among(orders)]
-    with ProcessPoolExecutor(n_processes) as pool:
-        found = [each for each in pool.map(partial(examine, constraints=freed), orders.tolist(), chunksize=500)
-                 if each is not None and each["n_joint_readings"]]
+    found = [each for each in (examine(bits, freed) for bits in orders.tolist()) if each is not None and each["n_joint_readings"]]
     feasible = [each for each in found if each["n_feasible_readings"]]
     cut = sum(each["n_joint_readings"] >= MOST_JOINT_READINGS for each in found)
     return row | {"n_orders": len(orders), "n_joint_orders": len(found), "n_feasible_orders": len(feasible),
@@ -145,31 +142,45 @@ def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: s
                   "verdict": "possible" if feasible else "not found" if cut else "impossible"}
 
 
+def try_task(task: str) -> pd.DataFrame:
+    """One row of the table: a task is the figure demanded and the figure given up in its place, joined by ``+``."""
+    quantity, in_its_place = task.split("+")
+    constraints = demanded(read_ledger(), quantity)
+    if in_its_place == NOTHING:
+        beginnings = allowed_beginnings(constraints, comparison_of(constraints, quantity))
+        verdict = "impossible" if beginnings.complete and not beginnings.n_found else "not found"
+        return pd.DataFrame([{"given_up": NOTHING, "n_beginnings": beginnings.n_found, "verdict": verdict}])
+    return pd.DataFrame([alternative(constraints, quantity, in_its_place)])
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Try every alternative to every figure given up, and write the file."""
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.alternatives",
                                      description="Give up another figure than the one that the ledger gives up.")
     parser.add_argument("--processes", type=int, default=1, help="worker processes")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler, instead of processes")
+    parser.add_argument("--found", type=Path, default=Path("build/alternatives"), help="folder of what was tried so far")
     parser.add_argument("--out", type=Path, default=FILE, help="CSV file to write")
     options = parser.parse_args(arguments)
-    ledger, rows = read_ledger(), []
-    for quantity in given_up(ledger):
-        constraints = demanded(ledger, quantity)
-        core = allowed_beginnings(constraints, comparison_of(constraints, quantity))
-        rows.append({"given_up": "none of the row's own comparison, of everybody or of follow-up", "n_beginnings": core.n_found,
-                     "verdict": "impossible" if core.complete and not core.n_found else "not found"})
-        for name in candidates(constraints, quantity):
-            rows.append(alternative(constraints, quantity, name, options.processes))
-            print(rows[-1], file=sys.stderr, flush=True)
-    printed = ledger.drop_duplicates("quantity").set_index("quantity").printed
-    table = pd.DataFrame(rows)
-    table["printed"] = table.given_up.map(printed)
+    ledger = read_ledger()
+    tasks = [f"{quantity}+{name}" for quantity in given_up(ledger)
+             for name in (NOTHING, *candidates(demanded(ledger, quantity), quantity))]
+    try:
+        files = run_tasks(try_task, tasks, options.found, processes=options.processes, scheduler=options.scheduler,
+                          report=lambda line: print(line, file=sys.stderr, flush=True))
+    except ExecutorError as error:
+        print(error, file=sys.stderr)
+        return 1
+    table = pd.concat([pd.read_parquet(file).astype(object) for file in files], ignore_index=True)
+    table["printed"] = table.given_up.map(ledger.drop_duplicates("quantity").set_index("quantity").printed)
     whole = [name for name in COLUMNS if name.startswith("n_")]
-    table = table.reindex(columns=COLUMNS).astype(dict.fromkeys(whole, "Int64"))
+    table = table.reindex(columns=COLUMNS).astype(dict.fromkeys(whole, "Int64") | {"room": float})
     table.to_csv(options.out, index=False, lineterminator="\n")
     print(table[["given_up", "verdict"]].to_string(index=False))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from lib.reconstruct.alternatives import main as importable  # workers import the task by the module's name
+
+    sys.exit(importable())

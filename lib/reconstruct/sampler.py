@@ -180,7 +180,7 @@ def sample(constraints: TrialConstraints | SurvivalConstraints, tolerance: Toler
     trial = trial_of(constraints)
     arrays = constraint_arrays(trial, tolerance)
     rng = np.random.default_rng(seed)
-    starts = [_start(trial, arrays[2], rng) for _ in BETAS]
+    starts = [random_start(trial, arrays[2], rng) for _ in BETAS]
     months, died, labels = (np.array([start[part] for start in starts]) for part in range(3))
     n_rounds = _rounds(trial, seconds)
     n_comparisons, capacity = len(trial.comparisons), 2 * n_wanted
@@ -259,7 +259,7 @@ def _rounds(trial: TrialConstraints, seconds: float) -> int:
     return max(int(seconds * STEPS_PER_SECOND / max(size, 0.3) / (STEPS_A_ROUND * len(BETAS))), 10)
 
 
-def _start(trial: TrialConstraints, follow_up: np.ndarray,
+def random_start(trial: TrialConstraints, follow_up: np.ndarray,
            rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A random cohort with the printed counts, shortest and longest time."""
     lowest, highest = max(follow_up[2], 0.0), follow_up[5]

@@ -123,6 +123,11 @@ class TimesProgramme:
                 self._right.append(end)
                 self._half.append(half)
 
+    @property
+    def inequalities(self) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix and right side of all that is demanded of the times, ``matrix @ months <= right``."""
+        return np.array(self._left), np.array(self._right)
+
     def widest_room(self) -> float:
         """Largest share of every half width that times can keep free at once; negative if no times exist."""
         left = np.column_stack([np.array(self._left), self._half])

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from lib.published import DATA, parse_printed, read_ledger
+from lib.quantity_names import readable
 from lib.reconstruct.alternatives import comparison_of, demanded, given_up
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.enumeration import TOUCHING
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof, words
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof
 from lib.reconstruct.search import bounded_order, solutions, treated_patients
 
 FILE = DATA / "proofs.csv"
@@ -118,7 +119,7 @@ def excluded_limits(ledger: pd.DataFrame) -> list[Proof]:
         beginnings = allowed_beginnings(constraints, comparison)
         printed = ledger.printed[ledger.quantity == quantity].iloc[0]
         proofs.append(Proof(
-            f"The {words(quantity)} is {printed} while every other limit and median of the two groups, of everybody from "
+            f"{readable(quantity)} is {printed} while every other limit and median of the two groups, of everybody from "
             "first treatment and of the follow-up stands",
             POSSIBLE if beginnings.n_found else IMPOSSIBLE if beginnings.complete else NOT_FOUND,
             f"all orders of deaths, censorings and group labels, patient by patient ({beginnings.n_steps:,} steps), each "

@@ -31,13 +31,3 @@ class Proof:
     method: str
     evidence: str
     quantities: tuple[str, ...] = ()
-
-
-def words(quantity: str) -> str:
-    """A ledger name as a reader would say it: ``os_liver_metastasis`` is "survival from liver metastasis"."""
-    stem, _, part = quantity.rpartition(".") if quantity.endswith((".median", ".lower", ".upper", ".p", ".mean")) else (quantity, "", "")
-    parts = {"lower": "lower limit of ", "upper": "upper limit of ", "median": "median of ", "p": "P value of ", "mean": "mean of "}
-    clock, _, group = stem.partition(".")
-    said = clock.replace("os_", "survival from ", 1) if clock.startswith("os_") else clock
-    said = said.replace("liver_pfs", "liver PFS").replace("meld", "MELD") + (f" ({group.replace('.', ': ')})" if group else "")
-    return parts.get(part, "") + said.replace("_", " ").replace("meld", "MELD")

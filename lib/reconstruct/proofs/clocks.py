@@ -7,8 +7,9 @@ import math
 import pandas as pd
 
 from lib.published import parse_printed
+from lib.quantity_names import readable
 from lib.reconstruct.constraints import Interval, SurvivalConstraints, printed_interval
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, POSSIBLE, Proof, words
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, POSSIBLE, Proof
 from lib.reconstruct.proofs.scores import truncated_interval
 
 
@@ -64,7 +65,7 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
     proofs = [Proof(
         "Every median is the middle of its printed interval (SPSS: median plus and minus 1.96 standard errors)",
         IMPOSSIBLE if broken else POSSIBLE, "interval arithmetic on the printed strings",
-        f"{', '.join(map(words, broken))} cannot be" if broken else f"all {len(stems)} intervals allow it", tuple(stems))]
+        f"{', '.join(map(readable, broken))} cannot be" if broken else f"all {len(stems)} intervals allow it", tuple(stems))]
     for stem in stems:
         value = parse_printed(_printed(ledger, f"{stem}.median")).value
         if broken or value in allowed[stem]:
@@ -72,14 +73,14 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
         said = f"{_printed(ledger, f'{stem}.median')} ({_printed(ledger, f'{stem}.lower')} to {_printed(ledger, f'{stem}.upper')})"
         whole = [month for month in range(math.ceil(allowed[stem].lower), math.ceil(allowed[stem].upper))]
         proofs.append(Proof(
-            f"{said}, {words(stem)}: times are whole months, so that the median is one", POSSIBLE if whole else IMPOSSIBLE,
+            f"{said}, {readable(stem)}: times are whole months, so that the median is one", POSSIBLE if whole else IMPOSSIBLE,
             "interval arithmetic on the printed strings, each rounded",
             f"a median in the middle of such limits lies from {allowed[stem].lower:.2f} to {allowed[stem].upper:.2f} months",
             (f"{stem}.median", f"{stem}.lower", f"{stem}.upper")))
         cut = _centre(ledger, stem, lambda text, lower_limit=False: truncated_interval(text))
         whole = [month for month in range(math.ceil(cut.lower), math.ceil(cut.upper))]
         proofs.append(Proof(
-            f"{said}, {words(stem)}: times are whole months, and the limits were cut off instead of rounded",
+            f"{said}, {readable(stem)}: times are whole months, and the limits were cut off instead of rounded",
             POSSIBLE if whole else IMPOSSIBLE, "interval arithmetic on the printed strings, each cut off",
             f"the median then lies from {cut.lower:.2f} to {cut.upper:.2f} months", (f"{stem}.median",)))
     return proofs

@@ -73,10 +73,11 @@ def death_as_event(solutions: Sequence[Solution], constraints: SurvivalConstrain
 def _must_be_before(solution: Solution, median: float) -> np.ndarray:
     """Which places of an order have no exact times at or after a month."""
     programme, early = solution.programme, np.zeros(solution.programme.n, dtype=bool)
+    left, right = programme.inequalities
     for place in range(programme.n):
         cost = np.zeros(programme.n)
         cost[place] = -1.0
-        answer = linprog(cost, np.array(programme._left), programme._right, bounds=programme.bounds, method="highs")
+        answer = linprog(cost, left, right, bounds=programme.bounds, method="highs")
         early[place] = answer.status == 0 and -answer.fun < median - 1e-6
     return early
 

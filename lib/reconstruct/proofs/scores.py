@@ -10,8 +10,9 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.stats import t as student
 
 from lib.published import parse_printed
+from lib.quantity_names import readable
 from lib.reconstruct.constraints import Interval, printed_interval
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof, words
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof
 
 LEAST_MELD, LARGEST_MELD = 6, 40
 AGES = (18, 110)
@@ -55,13 +56,13 @@ def two_means_of_one_score(ledger: pd.DataFrame) -> list[Proof]:
         ranges = " and ".join(f"{min(each)} to {max(each)}" for each in rounded)
         both = rounded[0] & rounded[1]
         proofs.append(Proof(
-            f"The {words(quantity)} is {said}, both rounded", POSSIBLE if both else IMPOSSIBLE,
+            f"{readable(quantity)} is {said}, both rounded", POSSIBLE if both else IMPOSSIBLE,
             f"every sum of {n} whole scores", f"the sums must be {ranges}"
             + ("" if both else ": none is in both, nor any sum of fractional scores"), (quantity,)))
         mixed = [(first, second) for first, second in ((0, 1), (1, 0)) if cut[first] & rounded[second]]
         sums = sorted(set().union(*(cut[first] & rounded[second] for first, second in mixed)))
         proofs.append(Proof(
-            f"The {words(quantity)} is {said}, one of them cut off instead of rounded", POSSIBLE if sums else IMPOSSIBLE,
+            f"{readable(quantity)} is {said}, one of them cut off instead of rounded", POSSIBLE if sums else IMPOSSIBLE,
             f"every sum of {n} whole scores",
             "; ".join(f"a sum of {total} has the mean {total / n:.3f}" for total in sums) or "no sum gives both", (quantity,)))
     return proofs

@@ -1,0 +1,164 @@
+"""What chapter 0 shows of the search: the possibilities one order leaves, a walk on its way, how narrow exactness is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import linprog
+
+from lib.reconstruct import scoring
+from lib.reconstruct.ambiguities import exact_solutions
+from lib.reconstruct.constraints import SurvivalConstraints
+from lib.reconstruct.sampler import (BETAS, DECIMALS, STEPS_A_ROUND, Tolerance, TrialConstraints, constraint_arrays,
+                                     random_start)
+from lib.reconstruct.search import (Order, Solution, bounded_order, joint_choices, label_readings, possible_orders,
+                                    programmes)
+
+
+def order_of_times(months: np.ndarray, died: np.ndarray) -> str:
+    """Deaths (D) and censorings (c) in order of time."""
+    return "".join(np.where(np.asarray(died, bool)[np.argsort(months, kind="stable")], "D", "c"))
+
+
+def order_bits(order: str) -> int:
+    """An order as a number: bit p is set if the patient at position p died."""
+    return sum(1 << place for place, event in enumerate(order) if event == "D")
+
+
+def n_possible_orders(constraints: SurvivalConstraints) -> tuple[int, int]:
+    """How many orders the printed numbers of deaths and patients have, and how many overall survival and follow-up leave."""
+    left = possible_orders(constraints, np.random.default_rng(0), exhaustive=True)
+    return math.comb(constraints.n, constraints.n_died), len(left)
+
+
+def labellings_left(order: str, constraints: SurvivalConstraints) -> pd.DataFrame:
+    """How many ways to say who belongs to which group each step of the search leaves, on one order.
+
+    Parameters
+    ----------
+    order : str
+        Deaths (D) and censorings (c) in order of time.
+    constraints : SurvivalConstraints
+
+    Returns
+    -------
+    DataFrame
+        ``step`` and ``labellings`` (float: they run to 10 ** 24).
+    """
+    bounded = bounded_order(order_bits(order), constraints, exhaustive=True)
+    sizes = [math.comb(constraints.n, each.n_flagged) for each in constraints.comparisons]
+    readings, tightened, kept = [], bounded, []
+    for comparison in constraints.comparisons:
+        found, bounds = label_readings(tightened, comparison)
+        kept.append(sum(len(each.labels) for each in found))
+        if not found:
+            break
+        readings.append(found)
+        tightened = Order(bounded.died, bounds)
+    steps = [("group sizes as printed", math.prod(sizes)), ("each P value, median and interval possible", math.prod(kept))]
+    if len(readings) == len(constraints.comparisons):
+        choices = joint_choices(tightened, readings, constraints)
+        steps.append(("no two rows contradict each other", _n_labellings(choices)))
+        with_times = [choice for choice, _, _, room in programmes(bounded, choices, constraints, exhaustive=True) if room > 0]
+        steps.append(("times exist that give every row", _n_labellings(with_times)))
+    return pd.DataFrame(steps, columns=["step", "labellings"]).astype({"labellings": float})
+
+
+def _n_labellings(choices) -> int:
+    return sum(math.prod(len(reading.labels) for reading in choice) for choice in choices)
+
+
+def walk_trace(trial: TrialConstraints, tolerance: Tolerance, seed: int, n_rounds: int) -> pd.DataFrame:
+    """A walk of `lib.reconstruct.sampler.sample`, its distance from the printed figures after every round.
+
+    Parameters
+    ----------
+    trial : TrialConstraints
+        From `lib.reconstruct.sampler.trial_constraints`.
+    tolerance : Tolerance
+    seed, n_rounds : int
+        A round is `STEPS_A_ROUND` steps of each of the walkers, which then may trade temperatures.
+
+    Returns
+    -------
+    DataFrame, one row a round
+        ``round``, ``steps`` (of all walkers), ``coldest``, ``hottest`` (misfit of the walkers at the lowest and the highest
+        temperature, months), ``least`` (the least misfit of any walker so far).
+    """
+    arrays, rng = constraint_arrays(trial, tolerance), np.random.default_rng(seed)
+    walkers = [tuple(part[None].copy() for part in random_start(trial, arrays[2], rng)) for _ in BETAS]
+    kept = (np.empty((2, trial.n)), np.empty((2, trial.n), bool), np.empty((2, len(trial.comparisons), trial.n), bool),
+            np.empty(2, np.int64))
+    rows, least = [], math.inf
+    for number in range(n_rounds):
+        misfits = []
+        for level, walker in enumerate(walkers):
+            *_, best = scoring.walk(*walker, *arrays, np.array(BETAS[level:level + 1]), 1, STEPS_A_ROUND, 1,
+                                    int(rng.integers(2**31)), DECIMALS, *kept)
+            least = min(least, best)
+            misfits.append(scoring.misfit(*(part[0] for part in walker), *arrays))
+        for level in range(number % 2, len(BETAS) - 1, 2):
+            gain = (BETAS[level] - BETAS[level + 1]) * (misfits[level] - misfits[level + 1])
+            if math.log(1.0 - rng.random()) < gain:
+                for each in (walkers, misfits):
+                    each[level], each[level + 1] = each[level + 1], each[level]
+        rows.append((number + 1, (number + 1) * STEPS_A_ROUND * len(BETAS), misfits[-1], misfits[0], least))
+    return pd.DataFrame(rows, columns=["round", "steps", "coldest", "hottest", "least"])
+
+
+def solutions_of(order: str, constraints: SurvivalConstraints) -> list[Solution]:
+    """Every reading of an order for which exact times exist."""
+    return exact_solutions(bounded_order(order_bits(order), constraints, exhaustive=True), constraints, "log-rank")[0]
+
+
+def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:
+    """How early and how late each patient of an order can be followed to in any exact solution.
+
+    Parameters
+    ----------
+    solutions : sequence of Solution
+        Of one order.
+
+    Returns
+    -------
+    DataFrame, one row a place in order of time
+        ``place`` (from 1), ``died``, ``earliest``, ``latest`` (months).
+    """
+    n = solutions[0].programme.n
+    earliest, latest = np.full(n, np.inf), np.full(n, -np.inf)
+    for solution in solutions:
+        programme = solution.programme
+        left, right = programme.inequalities
+        for place in range(n):
+            for sign in (1.0, -1.0):
+                cost = np.zeros(n)
+                cost[place] = sign
+                answer = linprog(cost, left, right, bounds=programme.bounds, method="highs")
+                if answer.status == 0:
+                    earliest[place] = min(earliest[place], answer.x[place])
+                    latest[place] = max(latest[place], answer.x[place])
+    return pd.DataFrame({"place": np.arange(1, n + 1), "died": solutions[0].order.died, "earliest": earliest, "latest": latest})
+
+
+def drawn_ranges(ensemble: pd.DataFrame, tier: str) -> pd.DataFrame:
+    """Where the middle 95% of a tier's cohorts have the time of each place.
+
+    Parameters
+    ----------
+    ensemble : DataFrame
+        ``data/ensemble.parquet``.
+    tier : str
+
+    Returns
+    -------
+    DataFrame, one row a place in order of time
+        ``place``, ``low``, ``high`` (months).
+    """
+    chosen = ensemble[ensemble.tier == tier]
+    n_cohorts = chosen.cohort.nunique()
+    months = np.sort(chosen.sort_values("cohort", kind="stable").os_treatment_months.to_numpy().reshape(n_cohorts, -1), axis=1)
+    low, high = np.quantile(months, (0.025, 0.975), axis=0)
+    return pd.DataFrame({"place": np.arange(1, months.shape[1] + 1), "low": low, "high": high})

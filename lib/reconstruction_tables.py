@@ -1,0 +1,194 @@
+"""Tables and sentences of the chapter on how the patients were invented."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lib.narrative import join, number, percent
+from lib.published import DATA
+from lib.quantity_names import readable
+
+KINDS = {"counts": (".count", ".n"), "percentages": (".percent",), "medians": (".median",),
+         "confidence limits of medians": (".lower", ".upper"), "P values": (".p",), "means and standard deviations": (".mean", ".sd")}
+NOTHING_MORE = "nothing"
+AIM = (0.90, 0.99)
+"""Where the share of truths inside a 95% range should lie."""
+
+
+def read_made(name: str, command: str) -> tuple[pd.DataFrame | None, str]:
+    """A table of ``data/`` that a longer search has made.
+
+    Parameters
+    ----------
+    name : str
+        The file's name.
+    command : str
+        What makes it.
+
+    Returns
+    -------
+    DataFrame or None
+        None where the file is not there.
+    str
+        A sentence that names file and command, as read or as missing.
+    """
+    path = Path(DATA, name)
+    if not path.is_file():
+        return None, f"`data/{name}` is not there, so this is not shown; `{command}` makes it."
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=path.stem != "proofs")
+    return table, f"Read from `data/{name}`, which `{command}` makes."
+
+
+def demands(ledger: pd.DataFrame) -> pd.DataFrame:
+    """How many printed figures of each kind the invented patients have to give.
+
+    Parameters
+    ----------
+    ledger : DataFrame
+        From `lib.published.read_ledger`.
+
+    Returns
+    -------
+    DataFrame
+        ``Kind``, ``Quantities``, ``Places printed`` and ``Given up``.
+    """
+    results, rows, seen = ledger[ledger.expected.isin(["reproduced", "differs"])], [], set()
+    for kind, endings in KINDS.items():
+        here = results[results.quantity.str.endswith(endings)]
+        # a limit belongs to a median; the axis of a figure and the range of a grade do not
+        if kind.startswith("confidence"):
+            medians = set(results.quantity[results.quantity.str.endswith(".median")].str.removesuffix(".median"))
+            medians |= set(results.quantity[results.quantity.str.endswith(".mean")].str.removesuffix(".mean"))
+            here = here[here.quantity.str.rsplit(".", n=1).str[0].isin(medians)]
+        seen |= set(here.index)
+        rows.append(_demand(kind, here))
+    rows.append(_demand("others: grades, follow-up, axes, days", results.drop(index=seen)))
+    return pd.DataFrame(rows)
+
+
+def _demand(kind: str, rows: pd.DataFrame) -> dict:
+    return {"Kind": kind, "Quantities": rows.quantity.nunique(), "Places printed": len(rows),
+            "Given up": int((rows.expected == "differs").sum())}
+
+
+def exact_orders_table(orders: pd.DataFrame, own: str | None) -> pd.DataFrame:
+    """Orders of deaths and censorings on which no two printed rows contradict each other.
+
+    Parameters
+    ----------
+    orders : DataFrame
+        ``data/exact_orders.csv``.
+    own : str or None
+        The shown cohort's order.
+    """
+    return pd.DataFrame({
+        "Order of deaths (D) and censorings (c)": [order + (" (the shipped cohort's)" if order == own else "") for order in orders.order],
+        "Joint readings": orders.n_joint_readings, "With exact times": orders.n_feasible_readings,
+        "Room": [f"{number(100 * room, 1)}%" if room > 0 else "none" for room in orders.room]})
+
+
+def tiers_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """Size and diversity of the ensemble's tiers, from `lib.reconstruct.diversity.order_counts`."""
+    return pd.DataFrame({
+        "Tier": counts.index, "Cohorts": counts.n_cohorts.to_numpy(), "Independent seeds": counts.n_seeds.to_numpy(),
+        "Distinct orders": counts.n_orders.to_numpy(),
+        "Share of the most frequent order": [f"{number(100 * share, 1)}%" for share in counts.largest_share]})
+
+
+def spread_table(spread: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """What the ensemble says of unpublished statistics, and whether its seeds say the same.
+
+    Parameters
+    ----------
+    spread : DataFrame
+        From `lib.reconstruct.diversity.seed_spread`.
+    names : dict of str to str
+        Statistic -> words.
+    """
+    return pd.DataFrame({
+        "Statistic, not published": [names[each] for each in spread.index],
+        "Middle": [number(value, 2) for value in spread.middle],
+        "Middle 95% of cohorts": [f"{number(low, 2)} to {number(high, 2)}" for low, high in zip(spread.low, spread.high)],
+        "SD between seeds": [number(value, 3) for value in spread.sd_between],
+        "SD within a seed": [number(value, 3) for value in spread.sd_within],
+        "Share between seeds": [f"{number(100 * value, 0)}%" for value in spread.icc]})
+
+
+def coverage_of(calibration: pd.DataFrame) -> pd.DataFrame:
+    """Coverage of 95% ranges by measure and statistic, from ``data/calibration.csv``."""
+    from lib.reconstruct.calibration import coverage  # the simulation behind it is not needed without its result
+
+    return coverage(calibration)
+
+
+def coverage_table(coverage: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
+    """How often the truth of known trials lay inside the range, from `lib.reconstruct.calibration.coverage`."""
+    return pd.DataFrame({
+        "Measure": coverage.measure, "Statistic, not published": [names[each] for each in coverage.statistic],
+        "Truth inside": [percent(int(inside), int(n)) for inside, n in zip(coverage.n_inside, coverage.n_reconstructed)],
+        "95% interval": [f"{number(100 * low, 0)} to {number(100 * high, 0)}%" for low, high in zip(coverage.lower, coverage.upper)],
+        "Not reconstructed": coverage.n_trials - coverage.n_reconstructed,
+        "Within the aim": ["yes" if within else "no" for within in coverage.within_aim]})
+
+
+def proofs_shown(proofs: pd.DataFrame) -> pd.DataFrame:
+    """Claims and verdicts, impossible ones first."""
+    order = {"impossible": 0, "not found": 1, "possible": 2}
+    shown = proofs.sort_values("verdict", key=lambda verdicts: verdicts.map(order), kind="stable")
+    return pd.DataFrame({"Claim": shown.claim, "Verdict": shown.verdict, "What was tried": shown.method, "What came out": shown.evidence})
+
+
+def alternatives_shown(alternatives: pd.DataFrame) -> pd.DataFrame:
+    """Figures given up in another's place, and what is left of everything else."""
+    rows = []
+    for row in alternatives.itertuples():
+        tried = ("too many beginnings to list" if pd.isna(row.n_beginnings) else f"{int(row.n_beginnings):,} beginnings")
+        if not pd.isna(row.n_orders) and row.n_orders:
+            tried += f", {int(row.n_orders):,} orders examined, {int(row.n_joint_orders):,} with joint readings"
+        rows.append({"Given up instead": "nothing" if row.given_up == NOTHING_MORE else f"{readable(row.given_up)}, printed {row.printed}",
+                     "What was tried": tried, "Orders with exact times": 0 if pd.isna(row.n_feasible_orders) else int(row.n_feasible_orders),
+                     "All else": row.verdict})
+    return pd.DataFrame(rows)
+
+
+def alternatives_sentence(alternatives: pd.DataFrame, given_up: str, printed: str, own_row: str) -> str:
+    """Whether giving up the figure that the cohort gives up is the only way out.
+
+    Parameters
+    ----------
+    alternatives : DataFrame
+        ``data/alternatives.csv``.
+    given_up : str
+        The figure the ledger gives up, by name.
+    printed : str
+        As printed.
+    own_row : str
+        What its comparison is called.
+    """
+    others = alternatives[alternatives.given_up != NOTHING_MORE]
+    possible, open_ones = (others.given_up[others.verdict == verdict].map(readable).tolist() for verdict in ("possible", "not found"))
+    said = (f"The printed {printed} ({readable(given_up)}) contradicts the other medians and limits of its own comparison, of all patients and "
+            f"of the follow-up, so figures outside these ({own_row}, all patients, follow-up) cannot be to blame alone. ")
+    if possible:
+        said += f"Giving up another single figure makes the rest possible for {join(possible)}"
+    else:
+        said += f"Of the {len(others)} figures that could be, **none** makes the rest possible when given up in its place"
+    return said + (f"; for {join(open_ones)} no exact cohort was found, which is no proof." if open_ones else
+                   ": it is the only single figure whose loss makes all others possible." if not possible else ".")
+
+
+def ambiguities_shown(combinations: pd.DataFrame) -> pd.DataFrame:
+    """Which tests and units of time leave exact cohorts."""
+    return pd.DataFrame({
+        "Test behind the P values": combinations.test, "Days of a month, if times are whole days": combinations.days_of_a_month,
+        "Exact cohorts": combinations.verdict,
+        "Orders": [f"{found:,} of {tried:,}" for found, tried in zip(combinations.n_orders, combinations.n_orders_tried)],
+        "Readings": [f"{found:,} of {tried:,}" for found, tried in zip(combinations.n_readings, combinations.n_readings_tried)]})
+
+
+def given_up_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    """The printed figures that the invention does not give, and why."""
+    rows = ledger[ledger.expected == "differs"]
+    return pd.DataFrame({"Figure": rows.quantity.map(readable), "Printed": rows.printed, "Where printed": rows.place, "Why": rows.note})

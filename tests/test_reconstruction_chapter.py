@@ -1,0 +1,197 @@
+"""What chapter 0 shows of the search, and the switches it lists: against lifelines, hand counts and the committed files."""
+
+from math import comb
+
+import numpy as np
+import pandas as pd
+import pytest
+from lifelines import CoxPHFitter
+
+from lib import reconstruction_tables as tables
+from lib.cohort import DAYS_PER_MONTH, read_cohort
+from lib.figures.reconstruction import in_words
+from lib.published import read_ledger
+from lib.reconstruct import ambiguities, story
+from lib.reconstruct.constraints import survival_constraints
+from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
+from lib.reconstruct.sampler import Tolerance, constraint_arrays, trial_constraints
+from lib.reconstruct.search import MOST_JOINT_READINGS, bounded_order
+
+
+@pytest.fixture(scope="module")
+def ledger():
+    return read_ledger()
+
+
+@pytest.fixture(scope="module")
+def constraints(ledger):
+    return survival_constraints(ledger)
+
+
+@pytest.fixture(scope="module")
+def orders():
+    return pd.read_csv(EXACT_ORDERS)
+
+
+@pytest.fixture(scope="module")
+def solutions(orders, constraints):
+    return story.solutions_of(orders.order[0], constraints)
+
+
+# -- the search ------------------------------------------------------------------------------------------
+
+
+def test_an_order_is_read_from_times():
+    assert story.order_of_times(np.array([3.0, 1.0, 2.0]), np.array([True, False, True])) == "cDD"
+    assert story.order_bits("cDD") == 0b110
+
+
+def test_the_shipped_cohort_has_an_exact_order(orders):
+    patients = read_cohort("reference").patients
+    order = story.order_of_times(patients.os_treatment_months.to_numpy(), patients.died.to_numpy())
+    assert orders.n_feasible_readings[orders.order == order].tolist() != [0]
+
+
+def test_labellings_start_from_the_binomial_coefficients_and_only_shrink(orders, constraints):
+    steps = story.labellings_left(orders.order[0], constraints)
+    # 15 with disease outside the liver, 8 with increased MELD, 11 treated early, 10 responders
+    assert steps.labellings[0] == pytest.approx(comb(24, 15) * comb(24, 8) * comb(24, 11) * comb(24, 10))
+    assert (steps.labellings.diff()[1:] <= 0).all() and steps.labellings.iloc[-1] > 0
+
+
+def test_an_order_without_labellings_ends_there(constraints):
+    # seventeen deaths first: nobody is left for the printed median of 24 months
+    steps = story.labellings_left("D" * 17 + "c" * 7, constraints)
+    assert steps.labellings.iloc[-1] == 0
+
+
+def test_readings_with_times_are_those_of_the_enumeration(orders, constraints):
+    for row in orders.itertuples():
+        assert len(story.solutions_of(row.order, constraints)) == row.n_feasible_readings
+
+
+def test_no_list_of_joint_readings_was_cut_short(orders):
+    assert orders.n_joint_readings.max() < MOST_JOINT_READINGS
+
+
+def test_exact_ranges_hold_the_shipped_cohort(solutions, constraints):
+    ranges = story.time_ranges(solutions)
+    months = np.sort(read_cohort("reference").patients.os_treatment_months)
+    assert ((months >= ranges.earliest - 1e-6) & (months <= ranges.latest + 1e-6)).all()
+    # 2.5 and 44.9 months of follow-up are printed to a tenth
+    assert (ranges.earliest[0], ranges.latest[0]) == pytest.approx((2.45, 2.55))
+    assert (ranges.earliest.iloc[-1], ranges.latest.iloc[-1]) == pytest.approx((44.85, 44.95))
+
+
+def test_drawn_ranges_are_the_middle_of_the_cohorts():
+    table = pd.DataFrame({"tier": "tolerant", "cohort": np.repeat(np.arange(201), 2),
+                          "os_treatment_months": np.column_stack([np.arange(201) + 1000, np.arange(201)]).ravel()})
+    ranges = story.drawn_ranges(table, "tolerant")
+    assert ranges.low.tolist() == [5, 1005] and ranges.high.tolist() == [195, 1195]
+
+
+def test_a_walk_repeats_itself_and_comes_nearer(ledger):
+    trial = trial_constraints(ledger)
+    one, again, other = (story.walk_trace(trial, Tolerance(), seed, 60) for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(one, again)
+    assert not one.equals(other)
+    assert (one.least.diff()[1:] <= 0).all() and (one.least <= one.coldest + 1e-9).all()
+    assert one.least.iloc[-1] < one.least.iloc[0] / 3
+
+
+# -- the switches ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_wald_statistic_agrees_with_lifelines(seed):
+    rng = np.random.default_rng(seed)
+    months, died, members = np.sort(rng.exponential(10, 24)), rng.random(24) < 0.7, rng.permutation(24) < 10
+    frame = pd.DataFrame({"months": months, "died": died, "member": members.astype(float)})
+    fitted = CoxPHFitter().fit(frame, "months", "died", fit_options={"precision": 1e-10})
+    assert ambiguities.wald_z(died, members) == pytest.approx(fitted.summary.z.iloc[0], abs=1e-6)
+
+
+def test_an_infinite_estimate_has_no_wald_statistic():
+    died = np.array([True, True, True, False, False, False])
+    assert ambiguities.wald_z(died, died.copy()) == 0
+
+
+def test_wald_readings_give_the_printed_p_by_lifelines(orders, constraints):
+    comparison, found = constraints.comparisons[1], 0
+    order = bounded_order(story.order_bits(orders.order[0]), constraints, exhaustive=True)
+    readings, _ = ambiguities.readings_by_test(order, comparison, "Cox, Wald")
+    for reading in readings[:5]:
+        members = np.array([bool(reading.labels[0] >> place & 1) for place in range(24)])
+        frame = pd.DataFrame({"months": np.arange(1.0, 25), "died": order.died, "member": members.astype(float)})
+        fitted = CoxPHFitter().fit(frame, "months", "died", fit_options={"precision": 1e-10})
+        assert fitted.summary.p.iloc[0] in comparison.p_value
+        found += 1
+    assert found
+
+
+def test_tenths_of_days_exist_where_whole_days_do_not(solutions):
+    best = max(solutions, key=lambda each: each.room)
+    tenths = ambiguities.whole_days(best, 10 * DAYS_PER_MONTH)
+    assert all(reading.row.median.lower <= tenths[reading.median] / (10 * DAYS_PER_MONTH) < reading.row.median.upper
+               for reading in best.readings)
+    assert ambiguities.whole_days(best, DAYS_PER_MONTH) is None
+
+
+def test_the_file_of_switches_has_each_combination():
+    table = pd.read_csv(ambiguities.FILE)
+    assert list(table.columns) == list(ambiguities.COLUMNS)
+    assert list(zip(table.test, table.days_of_a_month)) == [(test, unit) for test in ambiguities.TESTS for unit in ambiguities.MONTHS_OF_DAYS]
+    assert "impossible" not in set(table.verdict[table.test == "Cox, Wald"])
+    by_rank = table[table.test == "log-rank"].drop(columns="test").reset_index(drop=True)
+    pd.testing.assert_frame_equal(by_rank, table[table.test == "Cox, score"].drop(columns="test").reset_index(drop=True))
+
+
+def test_the_log_rank_rows_of_that_file_are_what_the_programmes_say(orders, constraints):
+    found = [each for order in orders.order[orders.n_feasible_readings > 0] for each in story.solutions_of(order, constraints)]
+    fresh = ambiguities.combinations({"log-rank": found}, {"log-rank": 305_773})
+    kept = pd.read_csv(ambiguities.FILE)
+    pd.testing.assert_frame_equal(fresh, kept[kept.test == "log-rank"].reset_index(drop=True))
+
+
+# -- tables and sentences --------------------------------------------------------------------------------
+
+
+def test_demands_count_each_place_once(ledger):
+    results = ledger[ledger.expected.isin(["reproduced", "differs"])]
+    table = tables.demands(ledger)
+    assert table["Places printed"].sum() == len(results)
+    assert table["Given up"].sum() == (ledger.expected == "differs").sum()
+
+
+def test_a_file_that_is_missing_is_named_with_its_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "DATA", tmp_path)
+    table, sentence = tables.read_made("proofs.csv", "python -m lib.reconstruct.proofs")
+    assert table is None
+    assert sentence == "`data/proofs.csv` is not there, so this is not shown; `python -m lib.reconstruct.proofs` makes it."
+
+
+@pytest.mark.parametrize("count, said", [(304, "304"), (15120, "15,120"), (4.7e24, "4.7 × 10²⁴")])
+def test_numbers_beyond_reading_are_powers_of_ten(count, said):
+    assert in_words(count) == said
+
+
+def test_alternatives_are_told_from_what_was_only_not_found():
+    others = pd.DataFrame({"given_up": ["nothing", "os_treatment.upper", "follow_up.max"], "verdict": ["impossible"] * 3})
+    said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
+    assert said.endswith("it is the only single figure whose loss makes all others possible.")
+    others.loc[1, "verdict"] = "not found"
+    said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
+    assert said.endswith("for Survival from treatment: upper limit no exact cohort was found, which is no proof.")
+    others.loc[1, "verdict"] = "possible"
+    said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
+    assert said.endswith("makes the rest possible for Survival from treatment: upper limit.")
+
+
+def test_impossible_claims_come_first():
+    proofs = pd.DataFrame({"claim": list("abc"), "verdict": ["possible", "impossible", "not found"], "method": "", "evidence": ""})
+    assert tables.proofs_shown(proofs).Claim.tolist() == ["b", "c", "a"]
+
+
+def test_constraint_arrays_count_the_figures_of_the_walk(ledger):
+    rows, z_ends, follow_up, _ = constraint_arrays(trial_constraints(ledger), Tolerance())
+    assert rows.shape == (9, 6) and z_ends.shape == (4, 2) and follow_up.shape == (6,)
