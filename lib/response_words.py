@@ -72,6 +72,14 @@ def change(judged: CohortResponse) -> str:
     return " ".join(f"{part}." for part in parts) or lacking(judged)
 
 
+def waterfall(judged: CohortResponse, when: str, drawn: int, largest_percent: float) -> str:
+    """Caption of the waterfall: what a mark is in this cohort, and whose change the axis cannot hold."""
+    mark = "one bar a patient" if len(judged.group) <= drawn else "one sorted curve a treatment"
+    cut = sum(int((judged.landmark(criterion).change_percent > largest_percent).sum()) for criterion in judged.response)
+    beyond = f"; {cut} {'change' if cut == 1 else 'changes'} above +{largest_percent:g}% {'is' if cut == 1 else 'are'} cut" if cut else ""
+    return f"Change in the sum of diameters from baseline to {when} (%), {mark}, n = {judged.n_treated}{beyond}."
+
+
 def reclassified(judged: CohortResponse, both: Agreement | None, conf_level: float) -> str:
     """How many categories differ between the criteria, in which direction, and kappa."""
     if both is None:

@@ -109,8 +109,7 @@ chapter.table(
 # %%
 chapter.figure(
     figures.draw_waterfall(judged, patients_drawn), "3.1", individual=True,
-    caption=f"Change in the sum of diameters from baseline to {when} (%), one bar a patient, n = "
-    f"{judged.n_treated}; above {patients_drawn} patients, one sorted curve a treatment. Changes above +100% are cut.",
+    caption=words.waterfall(judged, when, patients_drawn, figures.LARGEST_CHANGE),
     alt=words.change(judged))
 say(words.change(judged))
 

@@ -301,6 +301,13 @@ def test_waterfall_has_a_bar_a_patient_in_order_with_category_and_star(four):
     assert {text.get_text() for text in recist.texts} == {"+20", "−30"}
 
 
+def test_the_waterfalls_caption_says_only_what_is_so(four):
+    """By hand: the sums change by -40, 0 and 0% (RECIST) and by -100, -5 and +50% (mRECIST)."""
+    head = "Change in the sum of diameters from baseline to month 3 (%), "
+    assert words.waterfall(four, "month 3", 40, 100.0) == f"{head}one bar a patient, n = 4."
+    assert words.waterfall(four, "month 3", 2, 40.0) == f"{head}one sorted curve a treatment, n = 4; 1 change above +40% is cut."
+
+
 def test_waterfall_of_many_is_a_curve_a_treatment(four):
     figure = figures.draw_waterfall(four, drawn=2)
     assert not figure.axes[0].patches and figure.axes[0].get_xlabel().endswith("(%)")
