@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import figures
@@ -14,6 +15,15 @@ import rebuild
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def command():
+    """The module behind ``python tests/trust``."""
+    spec = spec_from_file_location("trust_command", figures.FILE.with_name("__main__.py"))
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 # -- figures and README ----------------------------------------------------------------------------------
@@ -55,6 +65,29 @@ def test_every_survivor_is_judged():
         rows = list(csv.DictReader(file))
     assert bool(rows) is ("mutation" in figures.read())
     assert all(row["judgement"].partition(":")[0] in ("equal", "text", "gap") for row in rows)
+
+
+def test_the_least_share_is_95_percent_of_all_and_of_a_draw_what_the_committed_share_allows(command):
+    """100 of a share of 0.9 known from 900: standard error sqrt(0.09 x (1/100 + 1/900)) = 0.031623, 3.09 of them 0.0977."""
+    assert command.least_share(8_000, {"killed": 1, "tried": 2}) == command.least_share(100, None) == 0.95
+    assert command.least_share(100, {"killed": 810, "tried": 900}) == pytest.approx(0.9 - 0.0977, abs=1e-4)
+
+
+def test_a_sample_writes_nothing_and_runs_what_make_test_does_not(command, monkeypatch, capsys):
+    ran = []
+    monkeypatch.setattr(command, "RUN", {name: lambda amount, seed, name=name: (ran.append((name, amount)) or {"found": 1}, []) for name in figures.SUITES})
+    monkeypatch.setattr(figures, "keep", lambda *_: pytest.fail("a sample writes nothing"))
+    assert command.main(["--sample"]) == 0
+    assert ran == [("mutation", 100), ("fuzzing", 1_000), ("kills", 5)] and "fuzzing: found 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("faults", "code"), [([], 0), (["it went wrong"], 1)])
+def test_a_fault_makes_the_command_fail_and_is_told(command, monkeypatch, capsys, faults, code):
+    kept = []
+    monkeypatch.setattr(command, "RUN", {"kills": lambda *_: ({"kills": 50}, faults)})
+    monkeypatch.setattr(figures, "keep", lambda *found: kept.append(found))
+    assert command.main(["kills"]) == code and kept == [("kills", {"kills": 50})]
+    assert ("it went wrong" in capsys.readouterr().out) is bool(faults)
 
 
 @pytest.mark.parametrize("path", mutants.DOMAIN)
