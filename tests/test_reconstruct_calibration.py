@@ -9,7 +9,7 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy.stats import beta
 
-from lib.reconstruct.calibration import AIM, FILE, MEASURES, N_TRIALS, SEED, calibrate, coverage, main, placed
+from lib.reconstruct.calibration import AIM, FILE, MEASURES, N_TRIALS, SECONDS, SEED, calibrate, coverage, main, placed
 from lib.reconstruct.constraints import GROUPINGS
 from lib.reconstruct.diversity import STATISTICS
 from lib.reconstruct.sampler import Tolerance, constraint_arrays, trial_constraints
@@ -90,12 +90,11 @@ def test_a_few_trials_are_reconstructed_and_a_foreign_truth_lies_outside():
     numbers = [number for number in range(60) if len(simulated_trial(number, SEED)) <= 21][:3]
     table = pd.concat([calibrate(f"trial-{number:04d}", SEED, 0.5) for number in numbers], ignore_index=True)
     assert (table.groupby("measure").size() == pd.Series({"ensemble": 3 * len(STATISTICS), "prior": 3 * (len(STATISTICS) - 1)})).all()
-    own = coverage(table, by=("measure",)).set_index("measure")
-    assert (own.n_reconstructed >= own.n_trials - len(numbers)).all() and (own.coverage >= 0.7).all()
-    # the same ranges judged by another trial's truth
+    own = coverage(table, by=("measure",))
+    assert (own.n_reconstructed >= own.n_trials - len(numbers)).all()
+    # the same ranges judged by another trial's truth; walks of half a second are too short for 95 in 100
     shifted = table.assign(truth=table.groupby(["measure", "statistic"]).truth.transform(np.roll, 1))
-    inside = shifted.truth.between(shifted.low, shifted.high)
-    assert inside.mean() < 0.6 < coverage(table, by=("measure",)).coverage.min()
+    assert own.coverage.min() > 0.5 > shifted.truth.between(shifted.low, shifted.high).mean()
 
 
 def test_the_command_writes_the_table_and_goes_on_from_what_is_there(tmp_path, capsys):
@@ -109,10 +108,16 @@ def test_the_command_writes_the_table_and_goes_on_from_what_is_there(tmp_path, c
 # -- the committed table ---------------------------------------------------------------------------------------
 
 
-def test_the_committed_table_holds_every_trial_and_a_row_of_it_comes_out_again(calibration):
+def test_the_committed_table_holds_every_trial(calibration):
     assert sorted(calibration.trial.unique()) == list(range(N_TRIALS))
     assert set(calibration.statistic) == set(STATISTICS)
-    for number in (2, 50):
+    for number in range(0, N_TRIALS, 10):
         patients = simulated_trial(number, SEED)
         row = calibration[calibration.trial == number].iloc[0]
         assert (row.n, row.n_died, row.hazard) == (len(patients), patients.died.sum(), patients.attrs["hazard"])
+
+
+def test_a_trial_of_the_committed_table_comes_out_again(calibration):
+    again = calibrate("trial-0009", SEED, SECONDS)
+    written = calibration[(calibration.trial == 9) & calibration.measure.isin(MEASURES)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, written, rtol=1e-4, check_dtype=False)
