@@ -12,6 +12,7 @@ from docutils.utils.math.latex2mathml import tex2mathml
 _CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_(?:left|right wraps)">(?=[<>\d.-]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
 
 _TABLE = re.compile(r'(<div id="t\w+" role="region")(.*?</table>)', re.S)
+_LONG_TEXT = re.compile(r'<td class="gt_row gt_left">(?=[^<]{26,})')
 _NOTE = re.compile(r'(<td class="gt_sourcenote"[^>]*>)(.*?)(</td>)', re.S)
 _ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
 
@@ -43,6 +44,7 @@ def _mend_body(app, pagename, templatename, context, doctree):
         # the fold's own words name it
         body = body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
         body = _NOTE.sub(r'\1<div class="note">\2</div>\3', body)
+        body = _LONG_TEXT.sub('<td class="gt_row gt_left long">', body)
         context["body"] = _TABLE.sub(_with_room_for_names, _CELL.sub(_unbroken, body))
 
 
@@ -53,6 +55,6 @@ def _with_room_for_names(table):
 
 
 def _unbroken(cell):
-    """Figures of a narrow table break between an estimate and its parenthesis, and nowhere else."""
-    parts = re.sub(r" (?=\()", "</span> <span>", cell[2])
+    """Figures of a narrow table break before a parenthesis or the words "not reached", and nowhere else."""
+    parts = re.sub(r" (?=\(|not reached)", "</span> <span>", cell[2])
     return f"{cell[1]}<span>{parts}</span>{cell[3]}"
