@@ -128,6 +128,7 @@ REFUSED = [
     (["hazard_ratio,A vs C,0.5,,"], "no comparison of the groups A and B"),
     (["p,A vs B,0.5,,", "hazard_ratio,B vs A,0.5,,"], "write the same comparison in each row"),
     (["program,,stata,,"], "program is 'stata'"),
+    (["median,A,99999999,,"], "larger than any figure of survival"),
     (["median,A,12,,a,b"], "6 cells where the header has 5"),
 ]
 
@@ -223,6 +224,8 @@ CHECKED = [
     (["survival.6,A,70,,", "survival.12,A,60,,"], "A curve does not rise", True),
     (["survival.12,A,60,,", "median,A,10.0,,"], "Survival against median", False),
     (["survival.12,A,40,,", "median,A,10.0,,"], "Survival against median", True),
+    (["survival.12,A,>60,,", "median,A,10.0,,"], "Survival against median", False),
+    (["survival.12,A,<60,,", "median,A,10.0,,"], "Survival against median", True),
     (["median,A,not reached,,"], "Median not reached", False),  # 15 events in 20 patients leave 25% at most
     (["median,B,not reached,,"], "Median not reached", False),  # 10 in 20 leave exactly one half at most
     (["survival.12,A,52.0,,", "follow_up.min,A,13,,"], "Survival before any censoring", False),  # no k/20

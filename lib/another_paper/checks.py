@@ -176,7 +176,7 @@ def curve(summary: Summary) -> list[Check]:
                 found.append(_check("Median without events", (median,), False, "nobody had the event"))
         for time, figure in points:
             if n and events is not None:
-                fewest = math.ceil(n * (1 - figure.upper / 100) - SLACK)
+                fewest = math.ceil(n * (1 - min(figure.upper, 100) / 100) - SLACK)
                 shortest = summary.find("follow_up.min", group) or summary.find("follow_up.min")
                 if shortest and shortest.lower >= time:
                     exact = [k for k in range(events + 1) if figure.lower - SLACK <= 100 * (n - k) / n <= figure.upper + SLACK]

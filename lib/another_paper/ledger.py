@@ -28,6 +28,7 @@ A blank group means all patients.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ WORDS = ("study", "source", "event", "time_unit", "program", "known_patients")
 TIME_UNITS = ("days", "weeks", "months", "years")
 PROGRAMS = ("spss", "r", "sas", "lifelines")
 NOT_REACHED = ("not reached", "nr", "not estimable", "ne")
+LARGEST_VALUE = 1e6
 LARGEST_N = 400
 """More patients than this in a group are more than the search was made for."""
 
@@ -200,7 +202,10 @@ def _rows(path: Path) -> list[dict]:
     except UnicodeDecodeError:
         raise PaperError(f"{path.name} is not UTF-8 text; save it as 'CSV UTF-8'.") from None
     sign = ";" if text.partition("\n")[0].count(";") > text.partition("\n")[0].count(",") else ","
-    lines = list(csv.reader(text.splitlines(), delimiter=sign))
+    try:
+        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=sign))
+    except csv.Error as error:
+        raise PaperError(f"{path.name} cannot be read as a CSV table: {error}.") from None
     header = [cell.strip().lower() for cell in lines[0]] if lines else []
     missing = [column for column in COLUMNS if column not in header]
     if missing:
@@ -283,6 +288,8 @@ def _values(where: str, quantity: str, printed: str) -> tuple[float, float]:
         figure = parse_printed(bound[2] if bound else printed)
     except LedgerError:
         raise PaperError(f"{where} is {printed!r}, which is no number; write it with a decimal point, as in 12.5, or leave it blank.") from None
+    if figure.value > LARGEST_VALUE:
+        raise PaperError(f"{where} is {printed[:20]}, which is larger than any figure of survival; check the row.")
     if bound:
         return (-math.inf, figure.value) if bound[1] in "<≤" else (figure.value, math.inf)
     lowest = -math.inf if quantity == "median.lower" and figure.value == 0 else figure.lower

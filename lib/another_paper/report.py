@@ -193,8 +193,7 @@ def truth_sentence(figures: pd.DataFrame | None, patients: pd.DataFrame | None) 
         ties = patients.time.duplicated().any()
         text += f"; {len(outside)} {'does' if len(outside) == 1 else 'do'} not: {misses}"
         if ties:
-            text += (". The true times are whole numbers and many are alike, while no two times of a found cohort are: tests and ratios treat "
-                     "tied times by rules of their own")
+            text += ". Many true times are alike, while no two times of a found cohort are: tests and ratios treat tied times by rules of their own"
     return f"{text}."
 
 
