@@ -150,7 +150,7 @@ class Chapter:
         """True for our cohort under the paper's own choices."""
         return not self.changed and (self.study is None or self.study.invented)
 
-    def figure(self, fig, label: str, caption: str, alt: str, individual: bool = False) -> None:
+    def figure(self, fig, label: str, caption: str, alt: str, individual: bool = False, counts=()) -> None:
         """Show a figure with its numbered caption and alternative text, and save it as PNG, SVG and PDF.
 
         Parameters
@@ -165,6 +165,8 @@ class Chapter:
             The figure's message in one or two plain sentences, computed from the data.
         individual : bool
             True where single patients can be told apart: such a figure is left out of what is published.
+        counts : iterable of int
+            Counts of patients that can be read off lengths or positions: where one is too small to be published, so is the figure.
         """
         if fig is None:
             return
@@ -175,6 +177,10 @@ class Chapter:
             if individual:
                 _close(fig)
                 say(f"Figure {label} shows single patients and is left out of what is published.")
+                return
+            if self.publication.reveals(counts):
+                _close(fig)
+                say(f"Figure {label} shows counts below the smallest that is published, and is left out.")
                 return
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
@@ -213,6 +219,7 @@ class Chapter:
             if individual:
                 say(f"Table {label} lists single patients and is left out of what is published.")
                 return
+            layout["labels"] = self.publication.headings(table) | dict(layout.get("labels") or {})
             table, caption = self.publication.table(table, layout.get("group")), _publishable(caption)
             notes = [*map(_publishable, notes), self.publication.note]
         shown = table if hasattr(table, "as_raw_html") else tables.render(table, notes=notes, **layout)

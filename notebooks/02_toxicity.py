@@ -96,13 +96,14 @@ if n_graded == 0:
     say(f"**{lacking or f'No laboratory value can be graded at {visit}: laboratory toxicity not computed.'}**")
 
 # %%
-six = {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES}
+measured = set(grades.loc[grades["value"].notna(), "analyte"])
+drawn = {name: tables.ANALYTE_NAMES[name] for name in PAPER_ANALYTES if name in measured}
 changed = text.most_changed(grades, toxicity_visit)
 if n_graded:
-    chapter.figure(draw.plot_before_after(grades, six, toxicity_visit, patients_drawn), "2.1", individual=True,
-                   caption=f"The six analytes at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over "
+    chapter.figure(draw.plot_before_after(grades, drawn, toxicity_visit, patients_drawn), "2.1", individual=True,
+                   caption=f"The analytes that count at baseline and {visit}, a line per patient ({n_graded}/{n_treated} graded), over "
                            f"the normal range (band). Dark lines: a grade that is new or worse than at baseline.{thinned}",
-                   alt=f"Six liver tests at baseline and {visit}, over their normal ranges. {changed}")
+                   alt=f"{len(drawn)} liver tests at baseline and {visit}, over their normal ranges. {changed}")
 
 # %%
 if n_graded:
@@ -210,7 +211,7 @@ if recorded:
     cut = f"; the {len(by_term)} most frequent of {len(every_term)} terms" if len(every_term) > len(by_term) else ""
     ax = Figure(figsize=(draw.WIDTH_IN, 1.2 + 0.32 * max(len(by_term), 2)), layout="constrained").subplots()
     leading = [f"{plain(term)} {percent(int(count), n_treated)}" for term, count in by_term["any"].head(3).items()]
-    chapter.figure(draw.plot_events(ax, by_term, n_treated), "2.3",
+    chapter.figure(draw.plot_events(ax, by_term, n_treated), "2.3", counts=by_term.to_numpy().ravel(),
                    caption=f"Patients with each clinical adverse event {window}, by worst CTCAE grade, N = {n_treated}{cut}.",
                    alt=f"Stacked bars of patients per adverse event, by worst grade. Most frequent: {'; '.join(leading) or 'none'}.")
 

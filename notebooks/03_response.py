@@ -123,7 +123,7 @@ say(words.change(judged))
 # %%
 both = None if judged.lacking else agreement(judged.response["RECIST"], judged.response["mRECIST"], conf_level)
 chapter.figure(
-    figures.draw_alluvial(both), "3.2",
+    figures.draw_alluvial(both), "3.2", counts=[] if both is None else both.table.to_numpy().ravel(),
     caption=f"Patients from their RECIST to their mRECIST category at {when}, n = {judged.n_treated}. "
     "Pale bands keep their category; an outlined band is worse by mRECIST.",
     alt=words.reclassified(judged, both, conf_level))
@@ -201,7 +201,7 @@ say(words.outside_liver(judged))
 rates = {name: response_rates(response, judged.group, judged.groups, conf_level, response_denominator)
          for name, response in judged.response.items()}
 chapter.figure(
-    figures.draw_rates(rates), "3.3",
+    figures.draw_rates(rates), "3.3", counts=[part for each in rates.values() for part in (*each["count"], *(each.n - each["count"]))],
     caption=f"Objective response and disease control by first treatment, n/N at the right; {100 * conf_level:g}% "
     f"intervals; N = {response_denominator} patients.", alt=words.rates(judged, rates, conf_level))
 say(words.rates(judged, rates, conf_level))
@@ -242,7 +242,7 @@ chapter.table(studies, "3.7", **tables.text_left(studies),
 spreads = second_readings(judged, reader_kappa, reader_matrix, reader_draws, reader_seed, response_denominator)
 first = {name: count / n if n else float("nan") for name, (count, n) in observed.items()}
 chapter.figure(
-    figures.draw_readings(spreads, first), "3.4",
+    figures.draw_readings(spreads, first), "3.4", counts=[part for count, n in observed.values() for part in (count, n - count)],
     caption=f"Objective response rate in {reader_draws} second readings of the same scans; height, share of readings. "
     f"n = {judged.n_treated}; agreement: {'stated matrix' if reader_matrix else f'kappa {reader_kappa:g}, {READER_SOURCE}'}.",
     alt=words.readings(spreads, first, conf_level))

