@@ -17,12 +17,14 @@ _COUNTED = re.compile(
     r"|(?<=died )(?P<a>\d+)|(?<=censored )(?P<b>\d+)|(?<=\()(?P<c>\d+)(?=\))|(?<=: )(?P<d>\d+)(?=$|\n|;)")
 _ADDING_UP = re.compile(r"died (\d+), censored (\d+)|(\d+) events?, (\d+) censored|(\d+) rose, (\d+) stayed, (\d+) fell")
 _NO_COUNT = re.compile(
-    r"(?:[Gg]rades?|CTCAE|[Vv]ersions?|Tables?|Figures?|[Cc]hapters?|[Mm]onths?|month_|[Dd]ays?|[Vv]isits?|MELD|ECOG|[Ll]evels?|[Ss]eed|"
+    r"\d in \**[<>]?\d+/|(?:[Gg]rades?(?: was)?|CTCAE|[Vv]ersions?|Tables?|Figures?|[Cc]hapters?|[Mm]onths?|month_|[Dd]ays?|[Vv]isits?|MELD|ECOG|[Ll]evels?|[Ss]eed|"
     r"at most|at least|exceed|beyond|above|below|within|over|under|power) \**\d[\d.,]*(?:(?: or | to | and |, |–|-)\d[\d.]*)*"
     r"|\d[\d.,]*\**(?: to \d[\d.,]*)?[ -]?(?:months?|days?|weeks?|years?|mm|mg|mL|%|times|points?|levels?|tests?|programs?|draws?)\b"
     r"|\d[\d,]*\.\d+|\d[\d,]*%|&#\d+;|</?\w[^>]*>|`[^`]*`|\]\([^)]*\)")
 """Numbers of a sentence that count nobody: names of standards, times, measurements, decimals, code and links."""
 _BARE = re.compile(r"(?<![\w.,/<>&#-])\d+(?![\w/]|[.,]\d)")
+_INTERVAL_OF_MASKED = re.compile(r"([<>]\d+(?:/| of )<?\d+[^.;()]{0,60}?) \(\d[\d.]*%[^()]*interval[^()]*\)")
+"""What follows a masked share and was computed from it would give the share back."""
 _WHOLE = re.compile(r"\d[\d,]*")
 _ROWS_AT_RISK = 3
 """At risk, events and censored add up to the patients of a curve."""
@@ -77,7 +79,8 @@ def masked(text: str, smallest: int, bare: bool = False) -> str:
     def count(match):
         return f"<{smallest}" if is_small(int(match[0]), None, smallest) else match[0]
 
-    text = _COUNTED.sub(count, _SHARE.sub(share, _ADDING_UP.sub(adding_up, text)))
+    text = _INTERVAL_OF_MASKED.sub(r"\1", _SHARE.sub(share, _ADDING_UP.sub(adding_up, text)))
+    text = _COUNTED.sub(count, text)
     if not bare:
         return text
     kept, shown = 0, []
@@ -159,7 +162,7 @@ def _secondary(n: pd.DataFrame, hidden: pd.DataFrame, blocks: pd.Series) -> pd.D
 def _holds_counts(cells: pd.Series, name: object) -> bool:
     """Whether a column counts people or events: shares, or whole numbers under a heading that is no measurement."""
     filled = [cell for cell in cells if not (cell is None or cell == "" or (isinstance(cell, float) and pd.isna(cell)))]
-    measured = re.search(r"months|mm\b|version|grade of|P\b|ratio|day|SD|CTCAE$", str(name))
+    measured = re.search(r"months|mm\b|version|grade of|P\b|ratio|day|SD\)|CTCAE$", str(name))
     return bool(filled) and all(_count_of(cell) is not None or not re.search(r"\d", str(cell)) or "/" in str(cell) or "(" in str(cell)
                                 for cell in filled) and not measured
 

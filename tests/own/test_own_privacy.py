@@ -84,10 +84,20 @@ def test_a_whole_number_that_leaves_few_of_the_cohort_is_suppressed():
     ("Grade 3 or above: bilirubin in 1, ALT in 2.", "Grade 3 or above: bilirubin in <5, ALT in <5."),
     ("Grade 1 or 2 within 3 months, by CTCAE version 5, in Table 2.4.", "Grade 1 or 2 within 3 months, by CTCAE version 5, in Table 2.4."),
     ("Median 9.4 months (95% CI 0.0 to 21.4), P = 0.042, hazard ratio 2.", "Median 9.4 months (95% CI 0.0 to 21.4), P = 0.042, hazard ratio <5."),
+    ("Worst grade was 1 or 2 in **22/24 (91.7%)**, 3 in **2/24 (8.3%)** and 4 in 0/24 (0.0%).",
+     "Worst grade was 1 or 2 in **>19/24**, 3 in **<5/24** and 4 in 0/24 (0.0%)."),
+    ("By RECIST 1/24 (4.2%) responded (95% Clopper-Pearson interval 0.1 to 21.1%).", "By RECIST <5/24 responded."),
+    ("By RECIST 10/24 (41.7%) responded (95% Wilson interval 24.5 to 61.2%).", "By RECIST 10/24 (41.7%) responded (95% Wilson interval 24.5 to 61.2%)."),
     ("Of 24 patients **3** had it, fewer by 1.", "Of 24 patients **<5** had it, fewer by <5."),
 ])
 def test_a_published_sentence_has_no_small_number_that_may_count_patients(text, shown):
     assert Publication(5).sentence(text) == shown
+
+
+def test_counts_of_stable_disease_are_counts():
+    """SD heads a column of patients as well as one of standard deviations."""
+    shown = suppressed(pd.DataFrame({"RECIST": ["PD", "SD"], "SD": ["1", "4"], "PR": ["9", "12"]}), 5)
+    assert shown["SD"].tolist() == ["<5", "<5"]
 
 
 def test_headings_of_small_groups_are_masked():
