@@ -36,7 +36,7 @@ def plot_labellings(steps: pd.DataFrame) -> Figure:
     ax.set_xticks([])  # the numbers stand beside the bars
     ax.minorticks_off()
     ax.spines["bottom"].set_visible(False)
-    ax.set_xlabel("Ways to say who belongs to which group (number, logarithmic scale)")
+    ax.set_xlabel("Ways to label the patients (number, logarithmic)")
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     return fig

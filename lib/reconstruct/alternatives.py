@@ -134,6 +134,8 @@ def alternative(constraints: SurvivalConstraints, quantity: str, in_its_place: s
     orders = np.array(sorted(possible_orders(freed, np.random.default_rng(0), exhaustive=True)), np.int64)
     if beginnings.complete:
         orders = orders[beginnings.among(orders)]
+    own = comparison_of(freed, quantity)  # last: the freed rows are those with most labellings
+    freed = replace(freed, comparisons=(*(each for each in freed.comparisons if each != own), own))
     found = [each for each in (examine(bits, freed) for bits in orders.tolist()) if each is not None and each["n_joint_readings"]]
     feasible = [each for each in found if each["n_feasible_readings"]]
     cut = sum(each["n_joint_readings"] >= MOST_JOINT_READINGS for each in found)
