@@ -133,6 +133,17 @@ def coverage_table(coverage: pd.DataFrame, names: dict[str, str]) -> pd.DataFram
         "Within the aim": ["yes" if within else "no" for within in coverage.within_aim]})
 
 
+def coverage_sentence(coverage: pd.DataFrame) -> str:
+    """How many shares lie within the aim, and what follows for a range over the ensemble."""
+    within, low, high = int(coverage.within_aim.sum()), 100 * coverage.coverage.min(), 100 * coverage.coverage.max()
+    said = (f"**{within} of {len(coverage)}** shares are within the aim of {100 * AIM[0]:g} to {100 * AIM[1]:g}%; they run from "
+            f"{number(low, 0)} to {number(high, 0)}%. ")
+    if (coverage.coverage < AIM[0]).any():
+        return said + ("Where the share is below the aim, **a 95% range over the cohorts is too narrow**: the truth lies outside it more often "
+                       "than one would think, so read it as the least that the print leaves open, not as the most.")
+    return said + "A range over the cohorts holds the truth about as often as it says."
+
+
 def proofs_shown(proofs: pd.DataFrame) -> pd.DataFrame:
     """Claims and verdicts, impossible ones first."""
     order = {"impossible": 0, "not found": 1, "possible": 2}

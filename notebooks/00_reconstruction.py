@@ -220,9 +220,7 @@ if calibration is not None:
                 f"{calibration['n'].min()} to {calibration['n'].max()} patients.",
         notes=[f"Hazards: {join(calibration['hazard'].unique())}; censoring: {join(calibration['censoring'].unique())}. Aim: "
                f"{100 * tables.AIM[0]:g} to {100 * tables.AIM[1]:g}% of trials. A statistic outside the aim stays in the table."])
-    failing = coverage[~coverage["within_aim"]]
-    say(f"**{len(coverage) - len(failing)} of {len(coverage)}** statistics by measure are within the aim"
-        + (f"; outside it: {join(f'{diversity.STATISTICS[row.statistic]} ({row.measure}, {number(100 * row.coverage, 0)}%)' for row in failing.itertuples())}." if len(failing) else "."))
+    say(tables.coverage_sentence(coverage))
 
 # %% [markdown]
 # ## What no cohort can give

@@ -187,6 +187,13 @@ def test_alternatives_are_told_from_what_was_only_not_found():
     assert said.endswith("makes the rest possible for Survival from treatment: upper limit.")
 
 
+def test_shares_below_the_aim_are_called_too_narrow():
+    shares = pd.DataFrame({"coverage": [0.7, 0.95], "within_aim": [False, True]})
+    said = tables.coverage_sentence(shares)
+    assert said.startswith("**1 of 2** shares are within the aim of 90 to 99%; they run from 70 to 95%.") and "too narrow" in said
+    assert "too narrow" not in tables.coverage_sentence(shares.iloc[1:])
+
+
 def test_impossible_claims_come_first():
     proofs = pd.DataFrame({"claim": list("abc"), "verdict": ["possible", "impossible", "not found"], "method": "", "evidence": ""})
     assert tables.proofs_shown(proofs).Claim.tolist() == ["b", "c", "a"]

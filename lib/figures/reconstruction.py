@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import fill
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -172,10 +174,10 @@ def plot_coverage(coverage: pd.DataFrame, names: dict[str, str], aim: tuple[floa
         errors = 100 * np.array([rows.coverage - rows.lower, rows.upper - rows.coverage])
         ax.errorbar(100 * rows.coverage, places, xerr=errors, fmt=MARKERS[number], ms=5, color=(BLUE, ORANGE, GREEN)[number % 3],
                     elinewidth=1.3, capsize=2.5, label=f"{measure} measure")
-    ax.set_yticks(np.arange(len(statistics)), [names.get(each, each) for each in statistics])
+    ax.set_yticks(np.arange(len(statistics)), [fill(names.get(each, each), 32) for each in statistics])
     ax.invert_yaxis()
     ax.set_xlim(min(50.0, 100 * coverage.lower.min() - 2), 100.5)
     ax.axvline(95, color=GREY, lw=0.9, ls=LINE_STYLES[2])
     ax.set_xlabel("Trials whose true value lay inside the 95% range (%)")
-    ax.legend(loc="lower left", bbox_to_anchor=(-0.45, 1.0), ncols=3, labelcolor=INK)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3, labelcolor=INK)
     return fig
