@@ -90,10 +90,17 @@ class _PlainLoader(yaml.SafeLoader):
 
 
 class _PlainDumper(yaml.SafeDumper):
-    """Writes values that occur twice twice."""
+    """Writes values that occur twice twice, and what says where one column comes from on one line, as the heading explains it."""
 
     def ignore_aliases(self, data):
         return True
+
+    def represent_dict(self, data):
+        one_column = set(data) <= SPEC_KEYS and not any(isinstance(value, (dict, list)) for value in data.values())
+        return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=bool(data) and one_column)
+
+
+_PlainDumper.add_representer(dict, _PlainDumper.represent_dict)
 
 
 class _Reader:
@@ -130,18 +137,7 @@ def read_mapping(path: str | Path) -> dict:
 def write_mapping(mapping: dict, path: str | Path) -> None:
     """Write a mapping with the explanation of its keys above it; an existing file is not replaced."""
     with Path(path).expanduser().open("x", encoding="utf-8") as stream:
-        stream.write(HEADING + yaml.dump(mapping, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110))
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes what says where one column comes from on one line, as the heading explains it."""
-
-    def represent_dict(self, data):
-        one_column = set(data) <= SPEC_KEYS and not any(isinstance(value, (dict, list)) for value in data.values())
-        return self.represent_mapping("tag:yaml.org,2002:map", data, flow_style=bool(data) and one_column)
-
-
-_Dumper.add_representer(dict, _Dumper.represent_dict)
+        stream.write(HEADING + yaml.dump(mapping, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def plan(mapping, sheets: list[Sheet], file: str = "mapping") -> Plan:

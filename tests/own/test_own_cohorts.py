@@ -83,7 +83,7 @@ def test_every_chapter_tells_of_a_cohort_imported_from_adam(adam_cohort, tell):
     check(texts)
     told = "\n".join(texts)
     assert "Xanomeline High Dose" in told and "RECIST cannot be judged" in told
-    assert value(handed_on["04_survival"]["quantities"], "os_treatment.median") == "not reached"
+    assert "not reached" in told and value(handed_on["04_survival"]["quantities"], "os_treatment.median") is None
 
 
 def test_a_visit_of_another_name_stands_for_month_3(tell, tmp_path):
