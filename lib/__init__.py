@@ -9,3 +9,6 @@ import sys
 # jsonschema, which every reader of notebooks loads, would build a grammar of web addresses for over a second, to check
 # a format that no notebook has; told that the grammar's package is absent, it leaves that check out
 sys.modules.setdefault("rfc3987_syntax", None)
+
+ADMITTED = "STUDY_ADMITTED"
+"""Environment variable in which a run tells its chapters the folder of a cohort that it has checked already."""

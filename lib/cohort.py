@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lib import ADMITTED
 from lib.cohort_files import WORDS_FOR_MISSING, looked_up, read_any_parquet, read_clean, read_trusted, table_files
 from lib.contract import (
     CONTRADICTION,
@@ -46,8 +47,6 @@ LONGEST_PLAUSIBLE_MONTHS = 600.0
 ROUNDING_DAYS = 2.0
 """Months kept to one decimal move a death by up to 1.5 days, so later visits get this leeway."""
 
-ADMITTED = "STUDY_ADMITTED"
-"""Environment variable in which a run tells its chapters the folder that it has checked already."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,16 @@ import threading
 from importlib.util import find_spec
 from multiprocessing import parent_process
 from pathlib import Path
+from uuid import uuid4
 
 import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from lib import ADMITTED, preheated
 from lib.notebooks import normalise, read_source, without_publication, write_notebook
 
 #: 1 September 2020, the month the paper appeared: what programs that want a date are given for "now".
@@ -30,11 +33,26 @@ class ChapterError(RuntimeError):
     """A chapter did not run to its end; the message names its cell and the error."""
 
 
+class _ForkedKernelProvisioner(LocalProvisioner):
+    """A kernel of this machine whose process is a fork of the run's server."""
+
+    async def launch_kernel(self, cmd, **kwargs):
+        self.process = preheated.ForkedKernel(cmd, kwargs.get("cwd") or os.getcwd(), kwargs.get("env") or os.environ)
+        self.pid, self.pgid = self.process.pid, None
+        return self.connection_info
+
+
 class _ThisPythonKernelManager(AsyncKernelManager):
-    """Starts the Python that runs this program.
+    """Starts the Python that runs this program, or forks one that has imported what chapters need.
 
     A kernelspec named ``python3`` of another Python, in a user's folder or on ``JUPYTER_PATH``, would come first.
     """
+
+    async def _async_pre_start_kernel(self, **kwargs):
+        if self.provisioner is None and preheated.is_serving():
+            self.kernel_id = self.kernel_id or str(uuid4())
+            self.provisioner = _ForkedKernelProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
+        return await super()._async_pre_start_kernel(**kwargs)
 
     @property
     def kernel_spec(self):
@@ -42,7 +60,7 @@ class _ThisPythonKernelManager(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
-def prepare_worker(folder):
+def prepare_worker(folder, admitted=None):
     """Set a pool worker's environment, which its kernels inherit, and end the worker when its parent is gone.
 
     Parameters
@@ -50,8 +68,12 @@ def prepare_worker(folder):
     folder : path-like
         Where the chapters write; IPython's and Jupyter's own files go there too, so that neither a user's
         start-up scripts nor leftovers in a home directory play a part.
+    admitted : str, optional
+        Folder of a cohort that this run has checked.
     """
     set_environment(folder)
+    if admitted:
+        os.environ[ADMITTED] = admitted
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -80,6 +102,12 @@ def set_environment(folder):
     # an exported backend would keep the kernel from showing figures
     os.environ.pop("MPLBACKEND", None)
     tempfile.tempdir = None  # read anew from the environment
+
+
+def fixed_environment():
+    """What must be set before a kernel's Python starts and before libraries are imported, the same for every run."""
+    matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
+    return {**_SINGLE_THREADED, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": PUBLICATION_EPOCH_S, "MATPLOTLIBRC": str(matplotlib_defaults)}
 
 
 def _end_with(parent):

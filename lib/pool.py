@@ -1,15 +1,19 @@
 """Chapters executed side by side, in a pool of processes."""
 
 import multiprocessing
+import os
 from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 
 from tqdm import tqdm
 
-from lib.execute import ChapterError, execute_chapter, prepare_worker
+from lib import ADMITTED
+from lib.execute import ChapterError, execute_chapter, fixed_environment, prepare_worker
+from lib.preheated import fork_server, is_possible
 
 
-def execute_all(sources, changes, staging, timeout_s, n_processes):
+def execute_all(sources, changes, staging, timeout_s, n_processes, new_kernels=False):
     """Execute chapters in a pool of processes, the longest first, those that need the others after them.
 
     Raises
@@ -17,11 +21,11 @@ def execute_all(sources, changes, staging, timeout_s, n_processes):
     lib.execute.ChapterError
         One line for each chapter that failed.
     """
-    context = multiprocessing.get_context("spawn")  # a forked child would inherit this process's event loops
     n_processes = max(1, min(n_processes, len(sources)))
     with (
+        _context(new_kernels) as context,
         tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
-        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging,)) as pool,
+        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, os.environ.get(ADMITTED))) as pool,
     ):
         for last in (False, True):
             ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: -source.n_lines)
@@ -36,6 +40,11 @@ def execute_all(sources, changes, staging, timeout_s, n_processes):
                     bar.update()
             if failures:
                 raise ChapterError("\n".join(failures))
+
+
+def _context(new_kernels):
+    """How processes are started: forks of a server, or anew where that cannot be; a fork of this process would inherit its event loops."""
+    return fork_server(fixed_environment()) if is_possible() and not new_kernels else nullcontext(multiprocessing.get_context("spawn"))
 
 
 def _submit(pool, source, changes, staging, timeout_s):

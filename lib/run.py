@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from glob import has_magic
 from pathlib import Path
 
+from lib import ADMITTED
 from lib.freshness import chapter_keys, pages_key, stale_chapters, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
@@ -73,8 +74,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     own = own_cohort(given)
     try:
         if own:
-            admit(own, out, options.allow)
-        run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed)
+            os.environ[ADMITTED] = str(admit(own, out, options.allow))
+        run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed, options.new_kernels)
         if options.refresh:
             refresh(asked, out)
         if own:
@@ -92,6 +93,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     except KeyboardInterrupt:
         print("Stopped; earlier outputs are as they were.", file=sys.stderr)
         return 130
+    finally:
+        os.environ.pop(ADMITTED, None)
     return report(out, pages=not options.no_pages, published_analysis=not any(changes.values()))
 
 
@@ -109,6 +112,7 @@ def _parse(arguments):
     parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
+    parser.add_argument("--new-kernels", action="store_true", help="start Python anew for each chapter; slower, and with the same outputs")
     return parser.parse_args(arguments)
 
 
@@ -194,6 +198,11 @@ def own_cohort(given):
 def admit(cohort, out, allow):
     """Refuse a cohort that breaks the contract or may not be analysed into this folder, before anything is written.
 
+    Returns
+    -------
+    pathlib.Path
+        The cohort's folder, which the chapters of this run need not check again.
+
     Raises
     ------
     RunError
@@ -206,6 +215,7 @@ def admit(cohort, out, allow):
         admitted(cohort, out, allow)
     except CohortError as error:
         raise RunError(str(error)) from error
+    return Path(cohort).resolve()
 
 
 def choose(sources, names):
@@ -266,7 +276,7 @@ def default_folder(build, changes):
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 
-def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False):
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, new_kernels=False):
     """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
 
     Parameters
@@ -288,6 +298,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
         Chapters executed at a time.
     only_changed : bool
         Leave out chapters, and pages, that would come out as they are: see `lib.freshness`.
+    new_kernels : bool
+        Start each chapter's Python anew, instead of forking one that has imported the libraries: see `lib.preheated`.
 
     Raises
     ------
@@ -312,7 +324,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             everything = len(chosen) == len(sources)
             staging = prepare_staging(out, fresh=everything)
             if chosen:
-                _execute(chosen, changes, staging, timeout_s, n_processes)
+                _execute(chosen, changes, staging, timeout_s, n_processes, new_kernels)
             if pages:
                 _make_pages(staging)
             products = PRODUCTS if pages else PRODUCTS[:-1]
@@ -324,12 +336,12 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             shutil.rmtree(out / STAGING, ignore_errors=True)
 
 
-def _execute(chosen, changes, staging, timeout_s, n_processes):
+def _execute(chosen, changes, staging, timeout_s, n_processes, new_kernels):
     from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
     from lib.pool import execute_all
 
     try:
-        execute_all(chosen, changes, staging, timeout_s, n_processes)
+        execute_all(chosen, changes, staging, timeout_s, n_processes, new_kernels)
     except ChapterError as error:
         raise RunError(str(error)) from error
 

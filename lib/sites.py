@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from contextlib import nullcontext
 from glob import glob
 from html import escape
 from pathlib import Path
@@ -13,9 +14,10 @@ from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
 from lib.cohort_files import is_cohort
-from lib.execute import execute_chapter, set_environment
+from lib.execute import execute_chapter, fixed_environment, set_environment
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
+from lib.preheated import fork_server, is_possible
 from lib.tables import write_csv
 
 #: A site is given to another worker so many times when its worker is lost, and then named as failed.
@@ -79,7 +81,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
 
 
 def _client(scheduler, n_processes):
-    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES})
+    # a daemon may not fork kernels
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False})
     return Client(scheduler) if scheduler else _OwnCluster(n_processes)
 
 
@@ -134,8 +137,9 @@ def run_site(site, jobs, out, timeout_s):
         (staging / product).mkdir(parents=True)
     set_environment(staging)
     try:
-        for path, parameters in jobs:
-            execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
+        with fork_server(fixed_environment()) if is_possible() else nullcontext():
+            for path, parameters in jobs:
+                execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

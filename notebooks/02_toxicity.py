@@ -49,7 +49,7 @@ from lib.toxicity import (PAPER_ANALYTES, ctcae_edition, events_by_term, events_
                           liver_injury, worst_event_grades, worst_grades)
 from lib.visits import stands_in, visit_meant
 
-study = read_cohort(cohort)
+study = read_cohort(cohort, ("labs", "adverse_events"))
 chapter = Chapter("02_toxicity", study, cohort=cohort, conf_level=conf_level, ctcae_version=ctcae_version,
                   baseline_rule=baseline_rule, toxicity_visit=toxicity_visit, toxicity_window_months=toxicity_window_months,
                   patients_drawn=patients_drawn,

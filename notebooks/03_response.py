@@ -53,7 +53,7 @@ from lib.response.study import (CONFIRMED, UNCONFIRMED, best_by_rule, discordanc
                                 second_readings)
 from lib.visits import stands_in, visit_meant
 
-study = read_cohort(cohort)
+study = read_cohort(cohort, ("lesions",))
 chapter = Chapter("03_response", study, cohort=cohort, conf_level=conf_level, response_visit=response_visit,
                   target_lesions=target_lesions, response_denominator=response_denominator,
                   confirm_response=confirm_response, minimum_stable_days=minimum_stable_days,

@@ -1,0 +1,112 @@
+"""Kernels forked from a process that has imported everything already.
+
+Importing pandas, lifelines and matplotlib costs more than most chapters' work. The standard library's fork server pays it
+once; each chapter then gets a fork of that server, which has executed no cell: it holds modules and none of another
+chapter's names. Notebooks come out byte for byte as from kernels started anew; the tests compare them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from contextlib import contextmanager
+from multiprocessing import forkserver, process
+
+#: What chapters import, and what a kernel is made of; no module here keeps a thread or a clock.
+PRELOADED = ("lib.preloaded",)
+
+
+def is_possible() -> bool:
+    """Whether kernels can be forked here: on Linux, outside daemons, which may have no children."""
+    return sys.platform == "linux" and not process.current_process().daemon
+
+
+def is_serving() -> bool:
+    """Whether this process can have kernels forked: it, or the one it comes from, has started the server."""
+    return is_possible() and forkserver._forkserver._forkserver_address is not None
+
+
+@contextmanager
+def fork_server(environment: dict):
+    """A context for pools and kernels whose processes are forks of one server.
+
+    Parameters
+    ----------
+    environment : dict of str to str
+        What must be set before Python starts or a library is imported: hash seed, numbers of threads.
+
+    Yields
+    ------
+    multiprocessing context
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    before = {name: os.environ.get(name) for name in environment}
+    os.environ.update(environment)
+    try:
+        forkserver.ensure_running()
+        yield context
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+class ForkedKernel:
+    """The process of a forked kernel, with the methods of `subprocess.Popen` that Jupyter asks for."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, command, cwd, env):
+        context = multiprocessing.get_context("forkserver")
+        self._process = context.Process(target=_run_kernel, args=(list(command), str(cwd), dict(env)), daemon=True)
+        self._process.start()
+        self.pid = self._process.pid
+
+    def poll(self):
+        """Exit code, or None while it runs."""
+        return self._process.exitcode
+
+    def wait(self, timeout=None):
+        """Wait for the end; the exit code."""
+        self._process.join(timeout)
+        return self._process.exitcode
+
+    def send_signal(self, number):
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def terminate(self):
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+
+def _run_kernel(command, cwd, env):
+    """Become the kernel that ``command`` would have started."""
+    os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    sys.path[0:0] = [""] if sys.path[:1] != [""] else []
+    sys.argv = ["ipykernel_launcher", *command[command.index("ipykernel_launcher") + 1:]]
+    # a child of multiprocessing reads nothing from the terminal; a kernel's own messages go where its parent's go
+    process.current_process()._config["daemon"] = False  # a cell may start processes of its own
+    import matplotlib
+
+    # already imported, so that the choice of an ipykernel for matplotlib would come too late
+    matplotlib.rcParams["backend"] = os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    from ipykernel.kernelapp import launch_new_instance
+
+    sys.modules.pop("__mp_main__", None)
+    launch_new_instance()

@@ -1,0 +1,18 @@
+"""Imported once by the fork server of `lib.preheated`: what the chapters and their kernels are made of."""
+
+# ruff: noqa: F401
+import docx
+import firthmodels
+import great_tables
+import greenwood
+import IPython.core.pylabtools
+import ipykernel.kernelapp
+import ipykernel.zmqshell
+import lifelines
+import matplotlib.pyplot
+import matplotlib_inline.backend_inline
+import pandas
+import pandera.pandas
+import papermill
+import scipy.stats
+import statsmodels.stats.multitest
