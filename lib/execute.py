@@ -4,9 +4,7 @@ import logging
 import os
 import sys
 import tempfile
-import threading
 from importlib.util import find_spec
-from multiprocessing import parent_process
 from pathlib import Path
 from uuid import uuid4
 
@@ -74,9 +72,7 @@ def prepare_worker(folder, admitted=None):
     set_environment(folder)
     if admitted:
         os.environ[ADMITTED] = admitted
-    parent = parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    preheated.end_with_parent()
 
 
 def set_environment(folder):
@@ -88,16 +84,12 @@ def set_environment(folder):
     folder = Path(folder)
     temporary = folder / ".tmp"
     temporary.mkdir(parents=True, exist_ok=True)
-    matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
     os.environ.update(
-        _SINGLE_THREADED,
+        fixed_environment(),
         STUDY_OUT=str(folder),
         TMPDIR=str(temporary),
-        PYTHONHASHSEED="0",
-        SOURCE_DATE_EPOCH=PUBLICATION_EPOCH_S,
         IPYTHONDIR=str(folder / ".ipython"),
         JUPYTER_RUNTIME_DIR=str(folder / ".jupyter"),
-        MATPLOTLIBRC=str(matplotlib_defaults),
     )
     # an exported backend would keep the kernel from showing figures
     os.environ.pop("MPLBACKEND", None)
@@ -108,11 +100,6 @@ def fixed_environment():
     """What must be set before a kernel's Python starts and before libraries are imported, the same for every run."""
     matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
     return {**_SINGLE_THREADED, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": PUBLICATION_EPOCH_S, "MATPLOTLIBRC": str(matplotlib_defaults)}
-
-
-def _end_with(parent):
-    parent.join()
-    os._exit(1)
 
 
 def execute_chapter(source, target, parameters, timeout_s):

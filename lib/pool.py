@@ -13,7 +13,7 @@ from lib.execute import ChapterError, execute_chapter, fixed_environment, prepar
 from lib.preheated import fork_server, is_possible
 
 
-def execute_all(sources, changes, staging, timeout_s, n_processes, new_kernels=False):
+def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=False):
     """Execute chapters in a pool of processes, the longest first, those that need the others after them.
 
     Raises
@@ -23,7 +23,7 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, new_kernels=F
     """
     n_processes = max(1, min(n_processes, len(sources)))
     with (
-        _context(new_kernels) as context,
+        _context(preheated) as context,
         tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
         ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, os.environ.get(ADMITTED))) as pool,
     ):
@@ -42,9 +42,9 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, new_kernels=F
                 raise ChapterError("\n".join(failures))
 
 
-def _context(new_kernels):
-    """How processes are started: forks of a server, or anew where that cannot be; a fork of this process would inherit its event loops."""
-    return fork_server(fixed_environment()) if is_possible() and not new_kernels else nullcontext(multiprocessing.get_context("spawn"))
+def _context(preheated):
+    """How processes are started: anew, or as forks of a server; a fork of this process would inherit its event loops."""
+    return fork_server(fixed_environment()) if preheated and is_possible() else nullcontext(multiprocessing.get_context("spawn"))
 
 
 def _submit(pool, source, changes, staging, timeout_s):

@@ -11,6 +11,8 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
+import threading
 from contextlib import contextmanager
 from multiprocessing import forkserver, process
 
@@ -90,14 +92,28 @@ class ForkedKernel:
         self.send_signal(signal.SIGTERM)
 
 
+def end_with_parent():
+    """End this process when the one that asked for it is gone, however that ended; the server stays while a fork of it lives."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_join_and_exit, args=(parent,), daemon=True).start()
+
+
+def _join_and_exit(parent):
+    parent.join()
+    os._exit(1)
+
+
 def _run_kernel(command, cwd, env):
     """Become the kernel that ``command`` would have started."""
     os.setsid()
+    end_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    tempfile.tempdir = None  # read anew from the environment
     sys.path[0:0] = [""] if sys.path[:1] != [""] else []
     sys.argv = ["ipykernel_launcher", *command[command.index("ipykernel_launcher") + 1:]]
     # a child of multiprocessing reads nothing from the terminal; a kernel's own messages go where its parent's go

@@ -75,7 +75,7 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     try:
         if own:
             os.environ[ADMITTED] = str(admit(own, out, options.allow))
-        run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed, options.new_kernels)
+        run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed, options.preheated)
         if options.refresh:
             refresh(asked, out)
         if own:
@@ -112,7 +112,7 @@ def _parse(arguments):
     parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
-    parser.add_argument("--new-kernels", action="store_true", help="start Python anew for each chapter; slower, and with the same outputs")
+    parser.add_argument("--preheated", action="store_true", help="on Linux: import the libraries once and fork each chapter's Python; faster, and with the same outputs")
     return parser.parse_args(arguments)
 
 
@@ -144,7 +144,7 @@ def many_sites(sources, given, options):
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
     try:
         with locked(out):
-            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout)
+            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.preheated)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -276,7 +276,7 @@ def default_folder(build, changes):
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 
-def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, new_kernels=False):
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, preheated=False):
     """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
 
     Parameters
@@ -298,8 +298,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
         Chapters executed at a time.
     only_changed : bool
         Leave out chapters, and pages, that would come out as they are: see `lib.freshness`.
-    new_kernels : bool
-        Start each chapter's Python anew, instead of forking one that has imported the libraries: see `lib.preheated`.
+    preheated : bool
+        Fork each chapter's Python from one that has imported the libraries, where the machine can: see `lib.preheated`.
 
     Raises
     ------
@@ -324,7 +324,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             everything = len(chosen) == len(sources)
             staging = prepare_staging(out, fresh=everything)
             if chosen:
-                _execute(chosen, changes, staging, timeout_s, n_processes, new_kernels)
+                _execute(chosen, changes, staging, timeout_s, n_processes, preheated)
             if pages:
                 _make_pages(staging)
             products = PRODUCTS if pages else PRODUCTS[:-1]
@@ -336,12 +336,12 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             shutil.rmtree(out / STAGING, ignore_errors=True)
 
 
-def _execute(chosen, changes, staging, timeout_s, n_processes, new_kernels):
+def _execute(chosen, changes, staging, timeout_s, n_processes, preheated):
     from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
     from lib.pool import execute_all
 
     try:
-        execute_all(chosen, changes, staging, timeout_s, n_processes, new_kernels)
+        execute_all(chosen, changes, staging, timeout_s, n_processes, preheated)
     except ChapterError as error:
         raise RunError(str(error)) from error
 

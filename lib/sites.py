@@ -42,7 +42,7 @@ def find_sites(pattern):
     return folders
 
 
-def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600):
+def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, preheated=False):
     """Execute all chapters of all sites, and write the summary.
 
     Parameters
@@ -60,6 +60,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
         Workers on this machine.
     timeout_s : float
         Longest time for one cell.
+    preheated : bool
+        See `lib.run.run`.
 
     Returns
     -------
@@ -70,8 +72,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     ordered = sorted(sources, key=lambda source: source.runs_last)
     jobs = [(source.path, changes.get(source.name, {})) for source in ordered]
     failures = {}
-    with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
-        futures = {client.submit(run_site, site, jobs, out, timeout_s, pure=False): site.name for site in sites}
+    with _client(scheduler, n_processes, preheated) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
+        futures = {client.submit(run_site, site, jobs, out, timeout_s, preheated, pure=False): site.name for site in sites}
         for future in as_completed(futures):
             if failure := _failure(future):
                 failures[futures[future]] = failure
@@ -80,9 +82,9 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     return failures
 
 
-def _client(scheduler, n_processes):
-    # a daemon may not fork kernels
-    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False})
+def _client(scheduler, n_processes, preheated):
+    # a daemon may not have kernels forked
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": not preheated})
     return Client(scheduler) if scheduler else _OwnCluster(n_processes)
 
 
@@ -112,7 +114,7 @@ def _failure(future):
     return " ".join(str(error).strip().splitlines()[:2])  # a refused cohort names its first problem on the second line
 
 
-def run_site(site, jobs, out, timeout_s):
+def run_site(site, jobs, out, timeout_s, preheated=False):
     """Execute the chapters of one site; its folder changes only when all have succeeded.
 
     Parameters
@@ -123,6 +125,7 @@ def run_site(site, jobs, out, timeout_s):
         Each chapter's file and changed parameters, those that read the others last.
     out : pathlib.Path
     timeout_s : float
+    preheated : bool
 
     Returns
     -------
@@ -137,7 +140,7 @@ def run_site(site, jobs, out, timeout_s):
         (staging / product).mkdir(parents=True)
     set_environment(staging)
     try:
-        with fork_server(fixed_environment()) if is_possible() else nullcontext():
+        with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():
             for path, parameters in jobs:
                 execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)

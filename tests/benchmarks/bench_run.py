@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import jupytext
@@ -21,17 +22,20 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 
 def main(repetitions=5):
     """Time both ways in turn, so that a busy moment of the machine falls on both."""
-    seconds = {"lib.run": [], "papermill, one by one": []}
+    seconds = {"papermill, one by one": [], "lib.run": [], "lib.run --preheated": []}
     print(f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {len(CHAPTERS)} chapters, {repetitions} repetitions")
     for number in range(1, repetitions + 1):
         print(f"load average before repetition {number}: {os.getloadavg()[0]:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             seconds["papermill, one by one"].append(timed(papermill_one_by_one, Path(folder)))
-        with tempfile.TemporaryDirectory() as folder:
-            seconds["lib.run"].append(timed(whole_run, Path(folder)))
+        for way in ("lib.run", "lib.run --preheated"):
+            with tempfile.TemporaryDirectory() as folder:
+                seconds[way].append(timed(partial(whole_run, *way.split()[1:]), Path(folder)))
     for way, times in seconds.items():
         print(f"{way:24} median {statistics.median(times):6.1f} s, range {min(times):.1f} to {max(times):.1f}")
-    print(f"ratio of medians {statistics.median(seconds['lib.run']) / statistics.median(seconds['papermill, one by one']):.2f}")
+    one_by_one = statistics.median(seconds.pop("papermill, one by one"))
+    for way, times in seconds.items():
+        print(f"{way:24} takes {statistics.median(times) / one_by_one:.2f} times as long")
 
 
 def timed(work, folder):
@@ -41,9 +45,10 @@ def timed(work, folder):
     return time.perf_counter() - start
 
 
-def whole_run(folder):
-    """The study's runner without pages."""
-    subprocess.run([sys.executable, "-m", "lib.run", "--no-pages", "--out", folder], cwd=ROOT, check=True, capture_output=True)
+def whole_run(*arguments_and_folder):
+    """The study's runner without pages; the last argument is the output folder."""
+    *arguments, folder = arguments_and_folder
+    subprocess.run([sys.executable, "-m", "lib.run", "--no-pages", *arguments, "--out", folder], cwd=ROOT, check=True, capture_output=True)
 
 
 def papermill_one_by_one(folder):
