@@ -193,7 +193,7 @@ class Chapter:
             self._save_figure(fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
 
-    def table(self, table, label: str, caption: str, notes=(), individual: bool = False, **layout) -> None:
+    def table(self, table, label: str, caption: str, notes=(), individual: bool = False, counts=(), **layout) -> None:
         """Show a table with its numbered caption and save it as CSV, HTML and Word.
 
         Parameters
@@ -208,6 +208,8 @@ class Chapter:
             Footnotes (for a DataFrame).
         individual : bool
             True where single patients are listed: such a table is left out of what is published.
+        counts : iterable of int
+            Counts of patients that its percentages give back: where one is too small to be published, so is the table.
         **layout
             Passed to `lib.tables.render` (for a DataFrame).
         """
@@ -218,6 +220,9 @@ class Chapter:
         if self.publication:
             if individual:
                 say(f"Table {label} lists single patients and is left out of what is published.")
+                return
+            if self.publication.reveals(counts):
+                say(f"Table {label} gives back counts below the smallest that is published, and is left out.")
                 return
             layout["labels"] = self.publication.headings(table) | dict(layout.get("labels") or {})
             table, caption = self.publication.table(table, layout.get("group")), _publishable(caption)

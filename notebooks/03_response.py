@@ -250,7 +250,7 @@ say(words.readings(spreads, first, conf_level))
 
 # %%
 reread = tables.reader_table(spreads, first, conf_level)
-chapter.table(reread, "3.8", **tables.text_left(reread),
+chapter.table(reread, "3.8", **tables.text_left(reread), counts=[part for count, n in observed.values() for part in (count, n - count)],
               caption=f"Objective response rate of second readings, {reader_draws} draws, seed {reader_seed}.")
 
 # %% [markdown]
