@@ -1,6 +1,10 @@
-"""Compute what the paper pins down and write ``data/identified.csv``.
+"""Compute what the paper pins down, and write the files of ``data/`` that say so.
 
-    python -m lib.identified [--deals N] [--marginals N]
+    python -m lib.identified [--only ranges]
+
+``identified.csv`` holds the range and grade of every unpublished quantity, ``ensemble_verdicts.csv`` the verdict on every claim of
+``ensemble_claims.csv``, ``extremes.parquet`` the cohorts that the directed search found, ``identified_values.parquet`` every
+quantity of every cohort, ``fragility.csv`` and ``deciding.csv`` how firmly claims stand and what would decide them.
 """
 
 from __future__ import annotations
@@ -8,49 +12,121 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib.identified import ranges
-from lib.identified.cohorts import CohortsError, from_table, with_treatments_dealt
+from lib.identified import claims, directed, fragility, ranges, results
+from lib.identified.cohorts import Cohorts, CohortsError, from_table, with_treatments_dealt
 from lib.identified.marginals import marginal_cohorts
-from lib.identified.proved import proved
+from lib.identified.proved import Limits, proved
 from lib.identified.quantities import BY_TREATMENT, QUANTITIES, compute
+from lib.published import DATA
 from lib.reconstruct.ensemble import FILE as ENSEMBLE
+from lib.reconstruct.executor import write_whole
 
 SIGNIFICANT_DIGITS = 10
 """Enough for any comparison, few enough that machines agree."""
+DEALS, MARGINAL_SEEDS = 4, 40
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ensemble with all that is computed of it.
+
+    Attributes
+    ----------
+    cohorts : Cohorts
+    values : dict of str to ndarray
+        Unpublished and printed quantities; those that depend on treatments of the first deal.
+    stored : dict of str to ndarray
+        The same with treatments as the ensemble stores them.
+    dealt : dict of str to ndarray
+        Of all deals, one after the other.
+    proofs : dict of str to Limits
+    """
+
+    cohorts: Cohorts
+    values: dict[str, np.ndarray]
+    stored: dict[str, np.ndarray]
+    dealt: dict[str, np.ndarray]
+    proofs: dict[str, Limits]
+
+
+def find(cohorts: Cohorts) -> Found:
+    """Compute every quantity of every cohort, treatments dealt anew, and the proofs."""
+    stored = compute(cohorts) | claims.printed_quantities(cohorts)
+    several = with_treatments_dealt(cohorts.repeated(DEALS), np.random.default_rng(6))
+    moved = compute(several, lambda part: part in BY_TREATMENT) | {"balance.gap.largest_smd": compute(
+        several, lambda part: part == "gaps")["balance.gap.largest_smd"]}
+    dealt = {name: values for name, values in moved.items() if QUANTITIES[name].by_treatment}
+    values = stored | {name: deals[:len(cohorts)] for name, deals in dealt.items()}
+    return Found(cohorts, values, stored, dealt, proved())
+
+
+def write_ranges(found: Found, folder: Path) -> pd.DataFrame:
+    """``identified.csv``."""
+    table = ranges.summarise(QUANTITIES, found.stored, found.cohorts.tier, found.dealt,
+                             compute(marginal_cohorts(MARGINAL_SEEDS)), found.proofs)
+    _write(table, folder / ranges.FILE.name)
+    return table
+
+
+def write_claims(found: Found, folder: Path) -> pd.DataFrame:
+    """``extremes.parquet``, ``identified_values.parquet``, ``ensemble_verdicts.csv`` and ``fragility.csv``."""
+    listed = claims.read_claims()
+    extremes = directed.search_all(claims.to_search(listed, found.proofs), found.cohorts)
+    write_whole(extremes, folder / results.EXTREMES_FILE)
+    edge = from_table(extremes)
+    of_edge = compute(edge) | claims.printed_quantities(edge)
+    repeated = {name: np.tile(values, DEALS) for name, values in found.values.items()} | found.dealt
+    verdicts = claims.judge(listed, found.values, found.cohorts.tier, of_edge, repeated, found.proofs)
+    _write(verdicts, folder / results.VERDICT_FILE)
+    both = {name: np.concatenate([found.values[name], of_edge[name]]) for name in found.values}
+    values = pd.DataFrame({"cohort": np.concatenate([np.arange(len(found.cohorts)), np.arange(len(edge))]),
+                           "tier": np.concatenate([found.cohorts.tier, np.full(len(edge), "directed")]),
+                           **{name: _rounded(each) for name, each in both.items()}})
+    write_whole(values.astype({"cohort": "int32", "tier": "category"}), folder / results.VALUES_FILE)
+    _write(fragility.of_claims(listed, found.cohorts), folder / results.FRAGILITY_FILE)
+    return verdicts
+
+
+def _rounded(values: np.ndarray, digits: int = 7) -> np.ndarray:
+    """Values to so many significant digits: the file is a third as large."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (digits - 1 - np.floor(np.log10(np.abs(values))))
+        return np.where(np.isfinite(values) & (values != 0), np.round(values * scale) / scale, values)
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, index=False, lineterminator="\n", float_format=f"%.{SIGNIFICANT_DIGITS}g")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the ranges; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m lib.identified", description="Every unpublished quantity over the ensemble.")
+    """Write the files; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m lib.identified", description="What the paper pins down, over the ensemble.")
     parser.add_argument("--ensemble", type=Path, default=ENSEMBLE, help="table of agreeing cohorts")
-    parser.add_argument("--deals", type=int, default=4, help="times that treatments are dealt anew in each cohort")
-    parser.add_argument("--marginals", type=int, default=40, help="seeds of the cohorts that know the counts alone, 50 each")
-    parser.add_argument("--out", type=Path, default=ranges.FILE, help="CSV file to write")
+    parser.add_argument("--only", choices=["ranges"], help="write identified.csv and stop")
+    parser.add_argument("--out", type=Path, default=DATA, help="folder to write into")
     options = parser.parse_args(arguments)
     if not options.ensemble.is_file():
         print(f"{options.ensemble} is not there; make it with 'python -m lib.reconstruct.ensemble'.", file=sys.stderr)
         return 1
+    started = time.process_time()
     try:
-        cohorts = from_table(pd.read_parquet(options.ensemble))
+        found = find(from_table(pd.read_parquet(options.ensemble)))
     except CohortsError as error:
         print(error, file=sys.stderr)
         return 1
-    started = time.process_time()
-    found = compute(cohorts)
-    seconds = time.process_time() - started
-    dealt = compute(with_treatments_dealt(cohorts.repeated(options.deals), np.random.default_rng(6)),
-                    lambda part: part in BY_TREATMENT)
-    dealt = {name: values for name, values in dealt.items() if QUANTITIES[name].by_treatment}
-    table = ranges.summarise(QUANTITIES, found, cohorts.tier, dealt, compute(marginal_cohorts(options.marginals)), proved())
-    table.to_csv(options.out, index=False, lineterminator="\n", float_format=f"%.{SIGNIFICANT_DIGITS}g")
-    counts = table.grade.value_counts()
-    print(f"{options.out}: {len(table)} quantities over {len(cohorts)} cohorts ({seconds:.0f} s), "
-          f"{', '.join(f'{counts.get(grade, 0)} {grade}' for grade in ranges.GRADES)}.")
+    counts = write_ranges(found, options.out).grade.value_counts()
+    print(f"{len(found.cohorts)} cohorts; quantities: {', '.join(f'{counts.get(each, 0)} {each}' for each in ranges.GRADES)}.")
+    if options.only != "ranges":
+        verdicts = write_claims(found, options.out).verdict.value_counts()
+        print(f"Claims: {', '.join(f'{verdicts.get(each, 0)} {each}' for each in results.VERDICTS)}.")
+        _write(fragility.deciding(found.cohorts), options.out / results.DECIDING_FILE)
+    print(f"{time.process_time() - started:.0f} seconds of one core.", file=sys.stderr)
     return 0
 
 

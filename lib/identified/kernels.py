@@ -16,7 +16,7 @@ import numpy as np
 KNIFE_EDGE = 1e-9  # a survival this close to one half touches it
 NO_ESTIMATE, RISES, FALLS, ESTIMATED = 0, 1, 2, 3
 """Why a hazard ratio is missing: nothing to compare; infinite; zero; or it is there."""
-HALVINGS, BISECTIONS, FARTHEST_LOG_RATIO = 30, 80, 60.0
+HALVINGS, BISECTIONS, FARTHEST_LOG_RATIO = 30, 52, 60.0
 
 _jit = numba.njit(cache=True)
 

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
+from scipy.stats import fisher_exact
 
 from lib.identified.cohorts import CATEGORIES, TREATMENTS
+from lib.identified.kernels import permutation_p_values
 from lib.identified.quantities import CLOCKS, GROUPINGS, POINTS_MONTHS, SLUGS, comparison
 from lib.proportions import exact_group_p
 from lib.published import read_ledger
@@ -94,6 +96,8 @@ def from_counts(printed: PrintedFigures) -> dict[str, Limits]:
             for category in ("non_cr_non_pd", "ne"):  # the printed categories add up to all patients
                 values |= {f"{criterion}.{group}.{category}.{part}": value for part, value in
                            (("count", 0), ("percent", 0), ("n", n))}
+    two = [(tables["mrecist"][slug]["cr"] + tables["mrecist"][slug]["pr"], sizes[slug]) for slug in ("deb_tace", "y90")]
+    values["mrecist.deb_tace_vs_y90.orr.fisher_p"] = float(fisher_exact([[hit, n - hit] for hit, n in two]).pvalue)
     values |= {f"treatment_gap.{level}.percent": 100 * printed.count(f"treatment_gap.{level}.count") / sizes["total"]
                for level in ("early", "late")}
     found = {name: Limits(float(value), float(value), COUNTS) for name, value in values.items()}
@@ -135,14 +139,14 @@ def from_medians(constraints: SurvivalConstraints) -> dict[str, Limits]:
     Returns
     -------
     dict of str to Limits
-        A lower limit of one half is not reached itself.
+        Above one half means by more than `KNIFE_EDGE`, as the medians are read.
     """
     found = {}
     for clock in CLOCKS:
         median = constraints.rows[clock].printed_median
         for months in POINTS_MONTHS:
             if months < median.lower:
-                found[f"{clock}.at_{months:.0f}_months"] = Limits(float(np.nextafter(0.5, 1)), 1.0, MEDIAN)
+                found[f"{clock}.at_{months:.0f}_months"] = Limits(0.5 + order_kernels.KNIFE_EDGE, 1.0, MEDIAN)
             elif months >= median.upper:
                 found[f"{clock}.at_{months:.0f}_months"] = Limits(0.0, 0.5, MEDIAN)
     return found
@@ -184,9 +188,11 @@ def _of_labels(found: list[Solution], n: int) -> dict[str, Limits]:
         for row, (_, bits) in zip(members, labelled):
             order_kernels.unpack(bits, row)
         places = np.tile(np.arange(1.0, n + 1), (len(died), 1))  # any times in this order give the same
-        extremes |= comparison(name, places, died, members if where_true else ~members)
-    return {name: Limits(float(np.min(values)), float(np.max(values)), ORDERS) for name, values in extremes.items()
-            if not name.endswith("rmst_difference")}
+        second = members if where_true else ~members
+        extremes |= comparison(name, places, died, second)
+        extremes[f"os_treatment.{name}.permutation_p"] = [permutation_p_values(months, events, groups[None])[0]
+                                                         for months, events, groups in zip(places, died, second)]
+    return {name: Limits(float(np.min(values)), float(np.max(values)), ORDERS) for name, values in extremes.items()}
 
 
 def _of_times(found: list[Solution]) -> dict[str, Limits]:

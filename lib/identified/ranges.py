@@ -28,7 +28,7 @@ GRADES = {
 MOST_LEFT = 0.5
 """Largest share of marginals-only cohorts inside the ensemble's middle range for a quantity to count as narrowed."""
 MIDDLE = (0.025, 0.975)
-COLUMNS = ["quantity", "title", "unit", "chapter", "decimals", "grade", "share_left", "ground", "proved_low", "proved_high",
+COLUMNS = ["quantity", "title", "unit", "chapter", "decimals", "grade", "share_left", "share_below", "exact_share_left", "exact_share_below", "ground", "proved_low", "proved_high",
            "low", "high", "tolerant_lower", "tolerant_middle", "tolerant_upper", "exact_low", "exact_high",
            "marginals_lower", "marginals_upper", "n_cohorts", "n_missing"]
 
@@ -170,17 +170,21 @@ def summarise(quantities: dict, ensemble: dict[str, np.ndarray], tier: np.ndarra
         row["tolerant_lower"], row["tolerant_middle"], row["tolerant_upper"] = _quantiles(tolerant, (MIDDLE[0], 0.5, MIDDLE[1]))
         row["marginals_lower"], row["marginals_upper"] = _quantiles(marginals[name], MIDDLE)
         row["share_left"] = share_inside(marginals[name], row["tolerant_lower"], row["tolerant_upper"])
+        row["share_below"] = share_inside(marginals[name], -np.inf, row["tolerant_lower"], strictly_below=True)
+        row["exact_share_left"] = share_inside(marginals[name], row["exact_low"], row["exact_high"])
+        row["exact_share_below"] = share_inside(marginals[name], -np.inf, row["exact_low"], strictly_below=True)
         rows.append(row | _proof(limits.get(name), quantity.decimals, row["share_left"]))
     rows += [_from_counts(name, each) for name, each in limits.items() if name not in quantities]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.sort_values(["chapter", "quantity"], kind="stable", ignore_index=True)
 
 
-def share_inside(values: np.ndarray, low: float, high: float) -> float:
-    """Share of values within two ends, both included; those without a value do not count."""
+def share_inside(values: np.ndarray, low: float, high: float, strictly_below: bool = False) -> float:
+    """Share of values within two ends, both included (the upper one not if `strictly_below`); the missing do not count."""
     values = values[~np.isnan(values)]
-    slack = 1e-9 * max(1.0, abs(low) if np.isfinite(low) else 1.0)
-    return float(((values >= low - slack) & (values <= high + slack)).mean()) if len(values) else np.nan
+    slack = lambda end: 1e-9 * max(1.0, abs(end)) if np.isfinite(end) else 0.0  # noqa: E731
+    upper = values < high - slack(high) if strictly_below else values <= high + slack(high)
+    return float(((values >= low - slack(low)) & upper).mean()) if len(values) else np.nan
 
 
 def grade(limits, decimals: int, share_left: float) -> str:

@@ -142,6 +142,19 @@ def _with_treatment(skeleton: pd.DataFrame | None, rng: np.random.Generator) -> 
     return None
 
 
+def completed(core: pd.DataFrame, constraints, rng: np.random.Generator) -> pd.DataFrame | None:
+    """A cohort's times, deaths and labels with everything else that an ensemble's row holds; None if that cannot be met.
+
+    Parameters
+    ----------
+    core : DataFrame, one row a patient
+        ``os_treatment_months``, ``died`` and the four groupings' flags.
+    constraints : SurvivalConstraints
+    rng : numpy.random.Generator
+    """
+    return _with_treatment(_with_clocks(core, constraints, rng), rng)
+
+
 def _joined(cohorts: list[pd.DataFrame | None], tier: str, seed: int) -> pd.DataFrame:
     tables = [cohort.assign(cohort=number, tier=tier, seed=seed)[[*COLUMNS]]
               for number, cohort in enumerate(each for each in cohorts if each is not None)]

@@ -1,0 +1,67 @@
+"""The written results of `lib.identified`: read, and worded where a rule is behind the words. Needs no compiler."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from lib.identified.ranges import IdentifiedError
+from lib.published import DATA
+
+VERDICT_FILE, VALUES_FILE, EXTREMES_FILE = "ensemble_verdicts.csv", "identified_values.parquet", "extremes.parquet"
+FRAGILITY_FILE, DECIDING_FILE = "fragility.csv", "deciding.csv"
+IMPLIED, CONTRADICTED, HELD, FAILED = "implied", "contradicted", "held in all found", "held in none found"
+UNDECIDED, NOT_TESTABLE = "undecided", "not testable"
+VERDICTS = {
+    IMPLIED: "printed figures prove it",
+    CONTRADICTED: "printed figures prove the opposite",
+    HELD: "true in every cohort found; a search for a counterexample met none",
+    FAILED: "false in every cohort found; a search for an example met none",
+    UNDECIDED: "some cohorts that agree with the paper say yes, some say no",
+    NOT_TESTABLE: "it needs patients treated otherwise, and the study has one arm",
+}
+TEMPTING = "tempting"
+"""Place of a claim that the paper does not make, but that its figures invite."""
+TOO_MANY = 4
+"""In the fragility table: more changes than were tried."""
+
+
+def read_result(name: str, folder: Path = DATA) -> pd.DataFrame:
+    """One of the files, by its name.
+
+    Raises
+    ------
+    IdentifiedError
+        If it is missing.
+    """
+    path = Path(folder) / name
+    if not path.is_file():
+        raise IdentifiedError(f"{path.name} is not there; make it with 'python -m lib.identified'.")
+    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path).fillna(
+        {column: "" for column in ("place", "predicate", "needs", "ground", "quantity")})
+
+
+def patients_needed(deciding: pd.DataFrame, power: float) -> pd.DataFrame:
+    """Patients with whom a comparison reaches a power, read off the simulated sizes.
+
+    Parameters
+    ----------
+    deciding : DataFrame
+        ``data/deciding.csv``.
+    power : float
+
+    Returns
+    -------
+    DataFrame
+        ``comparison``, ``further_months``, and ``fewest``, ``middle``, ``most``: the smallest simulated size at which the upper, the
+        middle and the lower end of the power over cohorts reaches it; infinite where none does.
+    """
+    def first(rows: pd.DataFrame, column: str) -> float:
+        enough = rows.n_patients[rows[column] >= power]
+        return float(enough.min()) if len(enough) else math.inf
+
+    return pd.DataFrame([
+        {"comparison": name, "further_months": further, "fewest": first(rows, "power_upper"), "middle": first(rows, "power_middle"),
+         "most": first(rows, "power_lower")} for (name, further), rows in deciding.groupby(["comparison", "further_months"], sort=False)])
