@@ -36,15 +36,25 @@ def graded(ranges: pd.DataFrame, most_left: float) -> pd.DataFrame:
     return rows.assign(place=place).sort_values(["place", "share_left"], kind="stable", ignore_index=True)
 
 
+def n_cohorts(ranges: pd.DataFrame) -> int:
+    """Agreeing cohorts that the ranges are taken over, treatments as they are."""
+    return int(ranges.n_cohorts[ranges.quantity == "os_treatment.at_12_months"].iloc[0])
+
+
 def _span(low: float, high: float, decimals: int) -> str:
     low, high = shown(low, decimals), shown(high, decimals)
     return low if low == high else f"{low} to {high}"
 
 
 def drawn(rows: pd.DataFrame) -> pd.DataFrame:
-    """The quantities of the interval plot: not the limits of an interval, nor one that stands there under another name."""
-    twice = rows.quantity.str.contains(r"\.cox\.|\.lower$|\.upper$|rmst_difference$|firth_p$|wald_p$")
-    return rows[~twice].reset_index(drop=True)
+    """The quantities of the interval plot, so that it fits a page; the table has all.
+
+    Left out are the limits of intervals, what stands there under another name or by another method, and shares that are
+    near one in any case.
+    """
+    left_out = (r"\.cox\.|\.lower$|\.upper$|rmst_difference$|firth|wald_p$|\.mean$|\.sd$|\.start$|os_diagnosis\.at_|metastasis\.at_6|"
+                r"landmark_p$|first_treatment\.[a-z0-9_]+\.at_|incidence\.death\.at_(?:6|24)|largest_smd$|incidence\.progression\.at_6")
+    return rows[~rows.quantity.str.contains(left_out)].reset_index(drop=True)
 
 
 def range_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -52,10 +62,15 @@ def range_table(rows: pd.DataFrame) -> pd.DataFrame:
     text = lambda low, high: [_span(a, b, d) for a, b, d in zip(rows[low], rows[high], rows.decimals)]  # noqa: E731
     units = np.where(rows.unit == "", "", ", " + rows.unit)
     return pd.DataFrame({
-        "Quantity": rows.title + units, "Chapter": "Chapter " + rows.chapter.astype(str), "All found": rows.span,
+        "Quantity": [capital(title) for title in rows.title] + units, "Chapter": "Chapter " + rows.chapter.astype(str), "All found": rows.span,
         "Tolerant, middle 95%": text("tolerant_lower", "tolerant_upper"), "Exact": text("exact_low", "exact_high"),
         "Proved": rows.proved, "Counts only, middle 95%": text("marginals_lower", "marginals_upper"),
         "Grade": rows.grade}).sort_values("Chapter", kind="stable", ignore_index=True)
+
+
+def capital(title: str) -> str:
+    """A title with its first letter large; mRECIST keeps its small one."""
+    return title if title[1:2].isupper() else title[:1].upper() + title[1:]
 
 
 def claim_table(verdicts: pd.DataFrame) -> pd.DataFrame:

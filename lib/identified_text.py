@@ -7,9 +7,8 @@ import pandas as pd
 
 from lib.identified.predicates import holds, names_in
 from lib.identified.ranges import IMPLIED, NARROWED, OPEN, shown
-from lib.identified.results import CONTRADICTED, FAILED, HELD, NOT_TESTABLE, TEMPTING, UNDECIDED
-from lib.identified.results import IMPLIED as PROVED
-from lib.identified_tables import COMPARISONS
+from lib.identified.results import TEMPTING, UNDECIDED, VERDICTS, read_values
+from lib.identified_tables import COMPARISONS, capital
 from lib.narrative import join
 from lib.survival.estimate import kaplan_meier
 
@@ -20,6 +19,9 @@ GROUPS = {
     "treatment_gap": ("early_treatment", {True: "early treatment", False: "late treatment"}),
     "mrecist_response": ("mrecist_responder", {True: "responders", False: "non-responders"}),
 }
+EDGES = {"meld_change": "os_treatment.meld_change.landmark_hazard_ratio", "mrecist_response": "os_treatment.mrecist_response.hazard_ratio",
+         "treatment_gap": "os_treatment.treatment_gap.rmst_difference"}
+"""The quantity whose extreme cohorts are drawn for a grouping."""
 FLAGGED = ("yes", "increased", "early", "responders")
 """Levels that stand for a true flag."""
 
@@ -44,22 +46,16 @@ def hazard_ratios(rows: pd.DataFrame) -> str:
             "A P value and the numbers of patients leave a ratio little room; which side of 1 it falls on, the printed medians must say.")
 
 
-def of_verdicts(verdicts: pd.DataFrame) -> list[str]:
-    """One sentence for each verdict that any claim has."""
-    said = []
-    for verdict, opening in ((PROVED, "The printed figures **imply**"), (CONTRADICTED, "They **contradict**"),
-                             (HELD, "**Held in all found**, which proves nothing but withstood a search for the contrary, is"),
-                             (FAILED, "**Held in none found** is"), (UNDECIDED, "**Undecided** is"),
-                             (NOT_TESTABLE, "**Not testable** in a single arm is")):
+def of_verdicts(verdicts: pd.DataFrame) -> str:
+    """The claims by verdict, as a list with one line for each claim."""
+    lines = []
+    for verdict, meaning in VERDICTS.items():
         claims = verdicts.claim[verdicts.verdict == verdict]
         if len(claims):
-            said.append(f"{opening} {join(f'*{_lower(claim)}*' for claim in claims)}.")
-    return said
-
-
-def _lower(claim: str) -> str:
-    first = claim.split()[0]
-    return claim if first.isupper() or first[1:].lower() != first[1:] else claim[0].lower() + claim[1:]
+            lines.append(f"**{capital(verdict)}** ({len(claims)} of {len(verdicts)}): {meaning}.\n")
+            lines += [f"- {claim}." for claim in claims]
+            lines.append("")
+    return "\n".join(lines)
 
 
 def claim_sentences(verdicts: pd.DataFrame) -> str:
@@ -70,15 +66,9 @@ def claim_sentences(verdicts: pd.DataFrame) -> str:
     return "\n".join(lines) if lines else "No claim is undecided."
 
 
-def own_claim(predicate: str, values: pd.DataFrame) -> str:
-    """What the cohorts say of a reader's own predicate.
-
-    Parameters
-    ----------
-    predicate : str
-    values : DataFrame
-        ``data/identified_values.parquet``.
-    """
+def own_claim(predicate: str) -> str:
+    """What the cohorts kept say of a reader's own predicate."""
+    values = read_values(names_in(predicate))
     found = holds(predicate, {name: values[name].to_numpy(float) for name in names_in(predicate) if name in values})
     parts = []
     for tier in ("tolerant", "exact", "directed"):
@@ -91,17 +81,15 @@ def own_claim(predicate: str, values: pd.DataFrame) -> str:
     return f"`{predicate}` is true in {join(parts) if parts else 'no cohort'}: {verdict}."
 
 
-def edge_curves(extremes: pd.DataFrame, quantity: str, values: pd.DataFrame, patients: pd.DataFrame, flags: dict) -> dict:
+def edge_curves(extremes: pd.DataFrame, grouping: str, patients: pd.DataFrame, flags: dict) -> dict:
     """Curves of the groups in the two cohorts at the edges of a quantity, and in the chapter's cohort between them.
 
     Parameters
     ----------
     extremes : DataFrame
         ``data/extremes.parquet``.
-    quantity : str
-        One that was searched.
-    values : DataFrame
-        ``data/identified_values.parquet``.
+    grouping : str
+        A key of `EDGES`.
     patients : DataFrame
         Of the chapter's cohort, with ``os_treatment_months`` and ``died``.
     flags : dict of str to ndarray of bool
@@ -111,8 +99,9 @@ def edge_curves(extremes: pd.DataFrame, quantity: str, values: pd.DataFrame, pat
     -------
     dict of str to dict of str to Curve
     """
-    grouping = quantity.split(".")[1]
     flag, names = GROUPS[grouping]
+    quantity = EDGES[grouping]
+    values = read_values([quantity])
     of_edge = values[values.tier == "directed"].set_index("cohort")[quantity]
     chosen = of_edge[extremes[extremes.quantity == quantity].cohort.unique()]
     panels = {}
@@ -134,8 +123,16 @@ def firmness(fragility: pd.DataFrame, verdicts: pd.DataFrame) -> str:
     brittle = fragility.claim[fragility.most == 1]
     some = fragility.claim[(fragility.fewest == 1) & (fragility.most > 1)]
     return (f"In every cohort tried a single changed outcome flips {len(brittle)} of {len(fragility)} claims"
-            f"{': ' + join(f'*{_lower(claim)}*' for claim in brittle) if len(brittle) else ''}. "
+            f"{': ' + join(f'*{claim}*' for claim in brittle) if len(brittle) else ''}. "
             f"For {len(some)} more, one patient suffices in some of the cohorts.")
+
+
+def power_alt(deciding: pd.DataFrame) -> str:
+    """What the power figure shows, in one sentence."""
+    largest = deciding[(deciding.further_months == 0) & (deciding.n_patients == deciding.n_patients.max())].set_index("comparison")
+    spread = (largest.power_upper - largest.power_lower).idxmax()
+    return (f"Power by number of patients for {len(largest)} comparisons; with {largest.n_patients.iloc[0]:,} patients the median power is "
+            f"{largest.power_middle.min():.2f} to {largest.power_middle.max():.2f}, and it differs most between cohorts for {COMPARISONS[spread]}.")
 
 
 def deciding_sentence(needed: pd.DataFrame, power: float) -> str:
@@ -144,7 +141,7 @@ def deciding_sentence(needed: pd.DataFrame, power: float) -> str:
     for row in needed[needed.further_months == 0].itertuples():
         size = f"{row.middle:,.0f} patients" if np.isfinite(row.middle) else "more than 1,536 patients"
         ends = [f"{end:,.0f}" if np.isfinite(end) else "over 1,536" for end in (row.fewest, row.most)]
-        parts.append(f"{COMPARISONS[row.comparison].lower() if row.comparison not in ('meld_change', 'y90_vs_deb_tace') else COMPARISONS[row.comparison]}: "
+        parts.append(f"*{COMPARISONS[row.comparison]}*: "
                      f"{size} ({ends[0]} to {ends[1]} over cohorts)")
     return f"For a power of {power:g} at a two-sided level of 0.05, studies like this one would need: {'; '.join(parts)}."
 

@@ -24,10 +24,10 @@
 
 # %% tags=["parameters"]
 cohort = "reference"          # a folder under data/, or a path to your own
-most_left = 0.5               # largest share of counts-only cohorts left inside for a quantity to count as narrowed
-edge_drawn = "os_treatment.meld_change.landmark_hazard_ratio"  # quantity whose two extreme cohorts are drawn
-own_claim = "os_treatment.at_24_months >= 0.25"                # your own statement, from the names of Table 6.1
-deciding_power = 0.8          # power that a study should have to decide a comparison
+most_left = 0.5               # largest share of counts-only cohorts left inside for a quantity to count as narrowed; 0 to 1
+edge_drawn = "meld_change"    # whose two extreme cohorts are drawn: "meld_change", "mrecist_response" or "treatment_gap"
+own_claim = "os_treatment.at_24_months >= 0.25"  # your own statement: quantities of data/identified.csv and numbers, compared
+deciding_power = 0.8          # power that a study should have to decide a comparison; above 0.5, below 1
 
 # %%
 from lib import identified_tables as tables
@@ -80,8 +80,8 @@ say(f"- **implied**: {GRADES['implied']}.\n- **narrowed**: at most {100 * most_l
 shown = tables.drawn(rows)
 chapter.figure(
     figures.draw_ranges(shown), "6.1",
-    caption=f"Ranges of {len(shown)} unpublished quantities over {int(ranges.n_cohorts[ranges.n_missing == 0].min()):,} agreeing cohorts, as the share "
-            "of counts-only cohorts below each end; bars: middle 95% of the tolerant tier; grey: middle 95% of the yardstick.",
+    caption=f"Ranges of {len(shown)} unpublished quantities over {tables.n_cohorts(ranges):,} agreeing cohorts, as the share of counts-only cohorts "
+            "below each end; bars: middle 95% of the tolerant tier; grey: middle 95% of the yardstick.",
     alt=f"Interval plot of {len(shown)} quantities. At the top {shown.title.iloc[0]} ({shown.span.iloc[0]}), at the bottom "
         f"{shown.title.iloc[-1]} ({shown.span.iloc[-1]}).")
 
@@ -122,8 +122,7 @@ chapter.table(
     notes=tables.meanings())
 
 # %%
-for sentence in text.of_verdicts(verdicts):
-    say(sentence)
+say(text.of_verdicts(verdicts))
 chapter.record({f"ensemble_claims.{verdict.replace(' ', '_')}.count": int((verdicts.verdict == verdict).sum()) for verdict in results.VERDICTS})
 
 # %%
@@ -143,13 +142,13 @@ say(text.claim_sentences(verdicts))
 # every count, table and median; between them they span what a directed search could reach.
 
 # %%
-extremes, values = results.read_result(results.EXTREMES_FILE), results.read_result(results.VALUES_FILE)
+extremes = results.read_result(results.EXTREMES_FILE)
 flags = {name: (grouping.labels == next(level for level in grouping.levels if level in text.FLAGGED)).to_numpy()
          for name, grouping in groupings(study).items()}
-curves = text.edge_curves(extremes, edge_drawn, values, study.patients, flags)
+edge, curves = text.EDGES[edge_drawn], text.edge_curves(extremes, edge_drawn, study.patients, flags)
 chapter.figure(
     figures.draw_edges(curves, "Months from first liver-directed treatment"), "6.3",
-    caption=f"Overall survival in the cohorts at the edges of *{ranges.title[edge_drawn]}*, found by directed search from the ensemble, "
+    caption=f"Overall survival in the cohorts at the edges of *{ranges.title[edge]}*, found by directed search from the ensemble, "
             f"and in this chapter's cohort (n = {study.n_patients} each); Kaplan-Meier.",
     alt=f"Survival curves of two groups in {len(curves)} cohorts; {', '.join(curves)}.")
 
@@ -160,7 +159,7 @@ chapter.figure(
 # are kept in `data/identified.csv`, joined by `and`, `or` and `not`. It is held against every cohort kept.
 
 # %%
-say(text.own_claim(own_claim, values))
+say(text.own_claim(own_claim))
 
 # %% [markdown]
 # ## How firmly does a claim stand?
@@ -195,7 +194,7 @@ chapter.figure(
     figures.draw_power(deciding[deciding.further_months == 0], tables.COMPARISONS, deciding_power), "6.4",
     caption=f"Power of the log-rank test (two-sided, level 0.05) in studies drawn from {int(simulated.n_cohorts)} agreeing cohorts, "
             f"{int(simulated.n_simulated)} simulated studies each: median over cohorts and middle 95% (band); dashed: a power of {deciding_power:g}.",
-    alt="Power by number of patients for five comparisons. " + text.deciding_sentence(results.patients_needed(deciding, deciding_power), deciding_power))
+    alt=text.power_alt(deciding))
 
 # %%
 needed = results.patients_needed(deciding, deciding_power)

@@ -162,7 +162,7 @@ def test_extremes_come_in_both_directions():
 
 
 def test_the_kept_values_are_those_of_the_extreme_cohorts():
-    values = results.read_result(results.VALUES_FILE)
+    values = results.read_values()
     kept = values[values.tier == "directed"].set_index("cohort")
     for number, cohort in [*EXTREMES.groupby("cohort")][:4]:
         p = logrank(cohort.os_treatment_months, cohort.died, cohort.meld_increased).p_value

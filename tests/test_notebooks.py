@@ -41,7 +41,7 @@ OTHER_VALUES = {
     "reader_draws": 500, "reader_seed": 1,
     "landmark_months": 6.0, "median_convention": "r", "modern_interval": "plain", "cox_ties": "efron", "liver_pfs_definition": "any_or_death",
     "crossovers": "censored at the switch", "detectable_power": 0.9, "n_resamples": 300, "seed": 1, "smallest_risk_set": 1,
-    "most_left": 0.25, "edge_drawn": "os_treatment.treatment_gap.rmst_difference", "own_claim": "os_treatment.at_24_months > 0.3",
+    "most_left": 0.25, "edge_drawn": "treatment_gap", "own_claim": "os_treatment.at_24_months > 0.3",
     "deciding_power": 0.9,
     "publish": True, "smallest_count": 10,
     "paper": "ovarian", "n_cohorts": 50, "search_seconds": 0.3, "p_within": 0.01, "limits_within": 1.0, "search_seed": 2,

@@ -18,7 +18,7 @@ from lib.identified.results import IMPLIED as PROVED
 GRADE_LOOKS = {IMPLIED: (BLUE, "s"), NARROWED: (GREEN, "o"), OPEN: (ORANGE, "D")}
 VERDICT_LOOKS = {PROVED: (BLUE, ""), HELD: (SKY, "////"), UNDECIDED: (ORANGE, "...."), FAILED: (VERMILION, "////"),
                  CONTRADICTED: (VERMILION, ""), NOT_TESTABLE: ("white", "xxxx")}
-ROW_IN, LABEL_CHARACTERS = 0.205, 52
+ROW_IN, LABEL_CHARACTERS = 0.205, 56
 
 
 def draw_ranges(rows: pd.DataFrame) -> Figure:
@@ -45,7 +45,7 @@ def draw_ranges(rows: pd.DataFrame) -> Figure:
         ax.plot(ends, [y, y], color=colour, linewidth=2.2, solid_capstyle="butt")
         ax.plot([ends.mean()], [y], marker=marker, color=colour, markersize=3.6)
         exact = np.array([row.exact_share_below, row.exact_share_below + row.exact_share_left]) * 100
-        ax.plot(exact, [y - 0.055, y - 0.055], color=INK, linewidth=0.9, solid_capstyle="butt")
+        ax.plot(exact, [y - 0.055, y - 0.055], color=INK, linewidth=0.9, marker="|", markersize=3)
         ax.text(-0.015, y, label, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=7, linespacing=1.0)
         ax.text(1.015, y, row.span, transform=ax.get_yaxis_transform(), ha="left", va="center", fontsize=7)
     ax.set(ylim=(heights.sum(), 0), xlim=(0, 100), yticks=[], xticks=[0, 25, 50, 75, 100],
@@ -65,7 +65,7 @@ def draw_verdicts(rows: pd.DataFrame) -> Figure:
     Parameters
     ----------
     rows : DataFrame
-        ``claim``, ``verdict`` and ``share`` (0 to 1, missing where no cohort can tell), in the order shown.
+        ``claim``, ``verdict`` and ``share`` (0 to 1), in the order shown.
 
     Returns
     -------
@@ -78,9 +78,8 @@ def draw_verdicts(rows: pd.DataFrame) -> Figure:
     positions = np.cumsum(heights) - heights / 2
     for row, label, y in zip(rows.itertuples(), labels, positions):
         colour, hatch = VERDICT_LOOKS[row.verdict]
-        share = 0.0 if np.isnan(row.share) else 100 * row.share
         ax.barh(y, 100, height=0.13, color="white", edgecolor=PALE, linewidth=0.6)
-        ax.barh(y, share, height=0.13, color=colour, hatch=hatch, edgecolor="white" if colour != "white" else GREY, linewidth=0.4)
+        ax.barh(y, 100 * row.share, height=0.13, color=colour, hatch=hatch, edgecolor="white" if colour != "white" else GREY, linewidth=0.4)
         ax.text(-0.015, y, label, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=7, linespacing=1.0)
         ax.text(1.015, y, row.verdict, transform=ax.get_yaxis_transform(), ha="left", va="center", fontsize=7)
     ax.set(ylim=(heights.sum(), 0), xlim=(0, 100), yticks=[], xlabel="Cohorts in which the claim is true (% of the ensemble)")
@@ -149,6 +148,7 @@ def draw_power(table: pd.DataFrame, names: dict[str, str], power: float) -> Figu
         ax.minorticks_off()
     for ax in axes[len(names):]:
         ax.set_visible(False)
+    axes[2].tick_params(labelbottom=True)  # nothing stands below it
     fig.supxlabel("Patients in the study (log scale)", fontsize=9)
     fig.supylabel("Power of the log-rank test (proportion)", fontsize=9)
     return fig

@@ -1,6 +1,6 @@
 """Compute what the paper pins down, and write the files of ``data/`` that say so.
 
-    python -m lib.identified [--only ranges]
+    python -m lib.identified [--only ranges|claims|fragility|deciding]
 
 ``identified.csv`` holds the range and grade of every unpublished quantity, ``ensemble_verdicts.csv`` the verdict on every claim of
 ``ensemble_claims.csv``, ``extremes.parquet`` the cohorts that the directed search found, ``identified_values.parquet`` every
@@ -75,7 +75,7 @@ def write_ranges(found: Found, folder: Path) -> pd.DataFrame:
 
 
 def write_claims(found: Found, folder: Path) -> pd.DataFrame:
-    """``extremes.parquet``, ``identified_values.parquet``, ``ensemble_verdicts.csv`` and ``fragility.csv``."""
+    """``extremes.parquet``, ``identified_values.parquet`` and ``ensemble_verdicts.csv``."""
     listed = claims.read_claims()
     extremes = directed.search_all(claims.to_search(listed, found.proofs), found.cohorts)
     write_whole(extremes, folder / results.EXTREMES_FILE)
@@ -84,13 +84,16 @@ def write_claims(found: Found, folder: Path) -> pd.DataFrame:
     repeated = {name: np.tile(values, DEALS) for name, values in found.values.items()} | found.dealt
     verdicts = claims.judge(listed, found.values, found.cohorts.tier, of_edge, repeated, found.proofs)
     _write(verdicts, folder / results.VERDICT_FILE)
-    both = {name: np.concatenate([found.values[name], of_edge[name]]) for name in found.values}
-    values = pd.DataFrame({"cohort": np.concatenate([np.arange(len(found.cohorts)), np.arange(len(edge))]),
-                           "tier": np.concatenate([found.cohorts.tier, np.full(len(edge), "directed")]),
-                           **{name: _rounded(each) for name, each in both.items()}})
-    write_whole(values.astype({"cohort": "int32", "tier": "category"}), folder / results.VALUES_FILE)
-    _write(fragility.of_claims(listed, found.cohorts), folder / results.FRAGILITY_FILE)
+    write_whole(_long(found, edge, of_edge), folder / results.VALUES_FILE)
     return verdicts
+
+
+def _long(found: Found, edge: Cohorts, of_edge: dict[str, np.ndarray]) -> pd.DataFrame:
+    """Every value of every cohort, one a row, the directed ones after the ensemble's."""
+    numbers, tier = [*range(len(found.cohorts)), *range(len(edge))], [*found.cohorts.tier, *["directed"] * len(edge)]
+    tables = [pd.DataFrame({"quantity": name, "tier": tier, "cohort": numbers,
+                            "value": _rounded(np.concatenate([values, of_edge[name]]))}) for name, values in found.values.items()]
+    return pd.concat(tables, ignore_index=True).astype({"quantity": "category", "tier": "category", "cohort": "int32"})
 
 
 def _rounded(values: np.ndarray, digits: int = 7) -> np.ndarray:
@@ -108,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the files; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m lib.identified", description="What the paper pins down, over the ensemble.")
     parser.add_argument("--ensemble", type=Path, default=ENSEMBLE, help="table of agreeing cohorts")
-    parser.add_argument("--only", choices=["ranges"], help="write identified.csv and stop")
+    parser.add_argument("--only", choices=["ranges", "claims", "fragility", "deciding"], help="write this part and leave the others")
     parser.add_argument("--out", type=Path, default=DATA, help="folder to write into")
     options = parser.parse_args(arguments)
     if not options.ensemble.is_file():
@@ -116,16 +119,22 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     started = time.process_time()
     try:
-        found = find(from_table(pd.read_parquet(options.ensemble)))
+        cohorts = from_table(pd.read_parquet(options.ensemble))
     except CohortsError as error:
         print(error, file=sys.stderr)
         return 1
-    counts = write_ranges(found, options.out).grade.value_counts()
-    print(f"{len(found.cohorts)} cohorts; quantities: {', '.join(f'{counts.get(each, 0)} {each}' for each in ranges.GRADES)}.")
-    if options.only != "ranges":
+    wanted = [options.only] if options.only else ["ranges", "claims", "fragility", "deciding"]
+    found = find(cohorts) if {"ranges", "claims"} & set(wanted) else None
+    if "ranges" in wanted:
+        counts = write_ranges(found, options.out).grade.value_counts()
+        print(f"{len(cohorts)} cohorts; quantities: {', '.join(f'{counts.get(each, 0)} {each}' for each in ranges.GRADES)}.")
+    if "claims" in wanted:
         verdicts = write_claims(found, options.out).verdict.value_counts()
         print(f"Claims: {', '.join(f'{verdicts.get(each, 0)} {each}' for each in results.VERDICTS)}.")
-        _write(fragility.deciding(found.cohorts), options.out / results.DECIDING_FILE)
+    if "fragility" in wanted:
+        _write(fragility.of_claims(claims.read_claims(), cohorts), options.out / results.FRAGILITY_FILE)
+    if "deciding" in wanted:
+        _write(fragility.deciding(cohorts), options.out / results.DECIDING_FILE)
     print(f"{time.process_time() - started:.0f} seconds of one core.", file=sys.stderr)
     return 0
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lib.refusal import Refusal
 from lib.survival.estimate import KNIFE_EDGE
 
 _ARITHMETIC = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 _SIGNS = {ast.Gt: (1, True), ast.GtE: (1, False), ast.Lt: (-1, True), ast.LtE: (-1, False)}
 
 
-class PredicateError(ValueError):
+class PredicateError(Refusal, ValueError):
     """A predicate that cannot be read; the message says what is wrong and what is allowed."""
 
 

@@ -81,7 +81,7 @@ for _clock in CLOCKS:
 _known("follow_up.reverse_km.median", "median follow-up by reverse Kaplan-Meier", "months", 1, 1)
 _known("gap.mean", "mean time from liver metastasis to treatment", "months", 1, 1)
 _known("gap.sd", "standard deviation of the time from liver metastasis to treatment", "months", 1, 1)
-_known("balance.gap.largest_smd", "largest standardised difference of that time between treatments", "", 1, 2, True)
+_known("balance.gap.largest_smd", "largest standardised difference of the time to treatment between treatments", "", 1, 2, True)
 for _name, (_, _, _contrast, _cox_name) in GROUPINGS.items():
     _stem = f"os_treatment.{_name}"
     for _part, _what in (("hazard_ratio", "hazard ratio"), ("hazard_ratio.lower", "lower limit of the hazard ratio"),
@@ -99,7 +99,7 @@ for _name in ("meld_change", "mrecist_response"):
     _known(f"os_treatment.{_name}.landmark_hazard_ratio", f"hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
 _known("os_treatment.treatment_gap.per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment")
 _known("os_treatment.cox.treatment_gap_per_month.hazard_ratio", "the same in the Cox table")
-_known("os_treatment.treatment_gap.corrected_p", "P of the best cut of that time, corrected for the search", decimals=3)
+_known("os_treatment.treatment_gap.corrected_p", "P of the best cut of the time to treatment, corrected for the search", decimals=3)
 for _treatment, _slug in SLUGS.items():
     _known(f"os_treatment.first_treatment.{_slug}.median", f"median overall survival after {_treatment}", "months", 4, 1, True)
     _known(f"os_treatment.first_treatment.{_slug}.at_12_months", f"12-month overall survival after {_treatment}", "", 4, 2, True)

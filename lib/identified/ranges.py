@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from lib.published import DATA
+from lib.refusal import Refusal
 
 FILE = DATA / "identified.csv"
 IMPLIED, NARROWED, OPEN = "implied", "narrowed", "open"
@@ -33,7 +34,7 @@ COLUMNS = ["quantity", "title", "unit", "chapter", "decimals", "grade", "share_l
            "marginals_lower", "marginals_upper", "n_cohorts", "n_missing"]
 
 
-class IdentifiedError(ValueError):
+class IdentifiedError(Refusal, ValueError):
     """The file of ranges cannot be used; the message names it and the remedy."""
 
 

@@ -39,8 +39,29 @@ def read_result(name: str, folder: Path = DATA) -> pd.DataFrame:
     path = Path(folder) / name
     if not path.is_file():
         raise IdentifiedError(f"{path.name} is not there; make it with 'python -m lib.identified'.")
-    return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path).fillna(
-        {column: "" for column in ("place", "predicate", "needs", "ground", "quantity")})
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    return pd.read_csv(path).fillna(dict.fromkeys(("place", "predicate", "needs", "ground", "quantity"), ""))
+
+
+def read_values(names: list[str] | None = None, folder: Path = DATA) -> pd.DataFrame:
+    """Quantities of every cohort kept, one row a cohort.
+
+    Parameters
+    ----------
+    names : list of str, optional
+        Which; all if not given. One that is not kept has no column.
+    folder : path
+
+    Returns
+    -------
+    DataFrame
+        ``tier``, ``cohort`` and one column a quantity.
+    """
+    values = read_result(VALUES_FILE, folder)
+    values = values if names is None else values[values.quantity.isin(names)]
+    wide = values.pivot(index=["tier", "cohort"], columns="quantity", values="value")
+    return wide.rename_axis(columns=None).reset_index().astype({"tier": str})
 
 
 def patients_needed(deciding: pd.DataFrame, power: float) -> pd.DataFrame:
