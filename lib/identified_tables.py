@@ -30,8 +30,8 @@ def graded(ranges: pd.DataFrame, most_left: float) -> pd.DataFrame:
     """
     rows = ranges[ranges.n_cohorts > 0].copy()
     rows["grade"] = [row.grade if row.grade == IMPLIED else NARROWED if row.share_left <= most_left else OPEN for row in rows.itertuples()]
-    rows["span"] = [_span(row.low, row.high, row.decimals) for row in rows.itertuples()]
-    rows["proved"] = [_span(row.proved_low, row.proved_high, row.decimals) if row.ground else "–" for row in rows.itertuples()]
+    rows["span"] = [_span(row.low, row.high, row.decimals, row.unit) for row in rows.itertuples()]
+    rows["proved"] = [_span(row.proved_low, row.proved_high, row.decimals, row.unit) if row.ground else "–" for row in rows.itertuples()]
     place = rows.grade.map({grade: number for number, grade in enumerate(GRADES)})
     return rows.assign(place=place).sort_values(["place", "share_left"], kind="stable", ignore_index=True)
 
@@ -41,8 +41,8 @@ def n_cohorts(ranges: pd.DataFrame) -> int:
     return int(ranges.n_cohorts[ranges.quantity == "os_treatment.at_12_months"].iloc[0])
 
 
-def _span(low: float, high: float, decimals: int) -> str:
-    low, high = shown(low, decimals), shown(high, decimals)
+def _span(low: float, high: float, decimals: int, unit: str) -> str:
+    low, high = shown(low, decimals, unit), shown(high, decimals, unit)
     return low if low == high else f"{low} to {high}"
 
 
@@ -59,7 +59,7 @@ def drawn(rows: pd.DataFrame) -> pd.DataFrame:
 
 def range_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Every quantity with both tiers, the yardstick and its grade; grouped by chapter."""
-    text = lambda low, high: [_span(a, b, d) for a, b, d in zip(rows[low], rows[high], rows.decimals)]  # noqa: E731
+    text = lambda low, high: [_span(*each) for each in zip(rows[low], rows[high], rows.decimals, rows.unit)]  # noqa: E731
     units = np.where(rows.unit == "", "", ", " + rows.unit)
     return pd.DataFrame({
         "Quantity": [capital(title) for title in rows.title] + units, "Chapter": "Chapter " + rows.chapter.astype(str), "All found": rows.span,

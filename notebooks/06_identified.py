@@ -94,7 +94,8 @@ chapter.table(
     tables.range_table(rows), "6.1", group="Chapter", left=["Grade"],
     caption=f"{len(rows)} quantities that the chapters compute and the paper does not print: range over all agreeing cohorts found, the two "
             "tiers, limits that are proved, the yardstick, and the grade.",
-    notes=["Where treatment matters, treatments are dealt anew among patients whom no printed figure tells apart.",
+    notes=["Where treatment matters, treatments are dealt anew among patients whom no printed figure tells apart. *Values dealt at random*: the "
+           "reference cohort's values, dealt to the patients of each cohort; laboratory values so that, as printed, none is significant.",
            "The tolerant tier may lie a little outside a proved limit, which holds for cohorts at printed precision."])
 
 # %%
@@ -225,8 +226,8 @@ chapter.hand_on()
 # - It shows that some comfortable statements are undecided, by exhibiting cohorts on either side.
 # - It does **not** say how probable anything is. The ensemble was drawn for diversity, not by nature.
 # - It does **not** say what the hospital's patients were like, nor whether treatment helped them.
-# - Laboratory values, ages and lesion sizes are not in the ensemble. What chapters 1 to 4 compute from them is open here
-#   unless it is printed.
+# - Laboratory values, ages and the like are not in the ensemble. Where they are called *dealt at random*, the reference
+#   cohort's values were dealt to other patients; lesion sizes and toxicity are not searched at all.
 #
 # ## Try this
 #

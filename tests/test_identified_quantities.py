@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import chdtri, ndtri
 
 from lib.baseline import Variable, largest_difference
-from lib.identified import kernels, quantities
+from lib.identified import dealt, kernels, quantities
 from lib.identified.cohorts import CATEGORIES, TREATMENTS, Cohorts, CohortsError, from_table, with_treatments_dealt
 from lib.response.agreement import agreement, worse_by
 from lib.survival import clocks, compare
@@ -261,10 +261,31 @@ def test_the_reference_cohort_has_the_values_that_the_chapters_hand_on(study_run
     handed_on = {}
     for path in (study_run.out / "results").glob("0[1-4]_*.json"):
         handed_on |= json.loads(path.read_text("utf-8"))["quantities"]
-    shared = [name for name in ours if isinstance(handed_on.get(name, {}).get("value"), (int, float))]
+    shared = [name for name in ours if isinstance(handed_on.get(name, {}).get("value"), (int, float))
+              and name not in dealt.reference_values()[0]]
     assert len(shared) > 25
     for name in shared:
         assert ours[name][0] == pytest.approx(handed_on[name]["value"], rel=1e-6), name
+
+
+def test_dealt_covariates_keep_their_values_and_their_strata(drawn):
+    cohorts, found = drawn
+    values, strata, flags = dealt.reference_values()
+    assert set(values) <= set(found) and {f"os_treatment.cox.{each}.hazard_ratio" for each in ("sex", "age_per_10_years")} <= set(values)
+    assert values["os_treatment.cox.sex.hazard_ratio"].sum() == 8  # men of 24 (Table 1)
+    places = dealt._deal(cohorts["meld_increased"], flags["meld_increased"], np.random.default_rng(1))
+    assert (np.sort(places, axis=1) == np.arange(N_PATIENTS)).all()
+    assert (flags["meld_increased"][places] == cohorts["meld_increased"]).all()
+
+
+@pytest.mark.parametrize(("p", "condition", "missing"), [(0.01, True, True), (0.05, True, False), (0.01, False, False)])
+def test_dealt_laboratory_values_are_dealt_again_while_one_is_significant(drawn, p, condition, missing):
+    def regression(months, entry, died, x):
+        return {"hazard_ratio": np.ones(len(x)), "wald_p": np.full(len(x), p)}
+
+    found = dealt.dealt_hazard_ratios(drawn[0], regression, condition)
+    assert np.isnan(found[dealt.lab_name("albumin", "baseline")]).all() == missing
+    assert (found["os_treatment.cox.sex.hazard_ratio"] == 1).all()
 
 
 # -- cohorts -------------------------------------------------------------------------------------------

@@ -42,6 +42,7 @@ def test_a_table_of_ranges_by_hand():
 @pytest.mark.parametrize(("value", "decimals", "expected"), [(1.234, 2, "1.23"), (np.inf, 1, "not reached"), (-0.0, 1, "0.0"), (np.nan, 1, "none")])
 def test_numbers_are_shown_as_in_the_chapters(value, decimals, expected):
     assert ranges.shown(value, decimals) == expected
+    assert ranges.shown(np.inf, 2, "") == "infinite"
 
 
 # -- proofs --------------------------------------------------------------------------------------------

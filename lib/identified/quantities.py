@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
-from lib.identified import kernels
+from lib.identified import dealt, kernels
 from lib.identified.cohorts import TREATMENTS, Cohorts
 
 CONF_LEVEL = 0.95
@@ -116,6 +116,17 @@ for _cause in ("progression", "death"):
                f"{_months:.0f}-month cumulative incidence of death without liver progression")
 _known("liver_pfs.liver_or_death.median", "median survival free of liver progression and death", "months", decimals=1)
 _known("liver_pfs.liver_or_death.at_12_months", "12-month survival free of liver progression and death")
+for _part, _title in (("age_per_10_years", "age, per 10 years"), ("sex", "male against female"),
+                      ("ecog_performance_status_per_point", "ECOG performance status, per point"),
+                      ("prior_chemotherapy", "prior chemotherapy"), ("prior_hepatic_metastasectomy", "prior hepatic metastasectomy"),
+                      ("lobar_disease", "unilobar against bilobar disease"), ("liver_lesions_per_lesion", "liver lesions, per lesion"),
+                      ("meld_at_baseline_per_point", "MELD at baseline, per point"),
+                      ("meld_at_3_months_per_point", "MELD at 3 months, per point")):
+    _known(f"os_treatment.cox.{_part}.hazard_ratio", f"hazard ratio, {_title} (values dealt at random)")
+for _analyte in dealt.FOLLOWED:
+    for _visit in dealt.VISITS:
+        _known(dealt.lab_name(_analyte, _visit), f"hazard ratio per SD of {_analyte if _analyte in ('albumin', 'bilirubin') else _analyte.upper()}, "
+               f"{_visit.replace('month_3', '3 months')} (values dealt at random)")
 _known("response.kappa", "Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
 _known("response.kappa.lower", "lower limit of that kappa", "", 3, 2, True)
 _known("response.kappa.upper", "upper limit of that kappa", "", 3, 2, True)
@@ -373,8 +384,13 @@ def _responses(cohorts: Cohorts) -> dict[str, np.ndarray]:
             "response.kappa.upper": np.minimum(1, kappa + half), "response.worse_by_mrecist.count": worse.astype(float)}
 
 
+def _dealt(cohorts: Cohorts) -> dict[str, np.ndarray]:
+    # cohorts that know the counts alone know of no test either
+    return dealt.dealt_hazard_ratios(cohorts, hazard_ratio, condition=bool((cohorts.tier != "marginals").all()))
+
+
 PARTS: dict[str, Callable[[Cohorts], dict[str, np.ndarray]]] = {
     "curves": _curves, "comparisons": _comparisons, "landmarks": _landmarks, "gaps": _gaps, "corrected": _corrected,
-    "treatments": _treatments, "delayed": _delayed, "competing": _competing, "responses": _responses}
+    "treatments": _treatments, "delayed": _delayed, "competing": _competing, "responses": _responses, "dealt": _dealt}
 BY_TREATMENT = ("treatments", "responses")
 """Parts whose quantities depend on who had which treatment."""

@@ -74,7 +74,7 @@ class Range:
     def span(self) -> str:
         """Its range over all cohorts found, or the one value that is proved: ``2.20 to 2.44``, ``14.2 to not reached``."""
         ends = (self.proved_low, self.proved_high) if self.grade == IMPLIED else (self.low, self.high)
-        low, high = (shown(end, self.decimals) for end in ends)
+        low, high = (shown(end, self.decimals, self.unit) for end in ends)
         return low if low == high else f"{low} to {high}"
 
     @property
@@ -83,11 +83,13 @@ class Range:
         return f"{self.span} ({self.grade})"
 
 
-def shown(value: float, decimals: int) -> str:
-    """A number as the collection shows it; ``not reached`` for infinity."""
+def shown(value: float, decimals: int, unit: str = "months") -> str:
+    """A number as the collection shows it; infinity is ``not reached`` for a time, ``infinite`` for a ratio."""
     if np.isnan(value):
         return "none"
-    return "not reached" if np.isinf(value) and value > 0 else f"{value + 0.0:.{decimals}f}"
+    if np.isinf(value):
+        return "not reached" if unit == "months" else "infinite"
+    return f"{value + 0.0:.{decimals}f}"
 
 
 @cache
