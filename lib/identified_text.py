@@ -135,6 +135,13 @@ def power_alt(deciding: pd.DataFrame) -> str:
             f"{largest.power_middle.min():.2f} to {largest.power_middle.max():.2f}, and it differs most between cohorts for {COMPARISONS[spread]}.")
 
 
+def scale_alt(scale: pd.DataFrame) -> str:
+    """Time and memory of the smallest and the largest measurement, in one sentence."""
+    first, last = scale.iloc[0], scale.iloc[-1]
+    return (f"From {first.n_cohorts:,} to {last.n_cohorts:,} cohorts time grows from {first.cpu_seconds:.1f} to {last.cpu_seconds:.1f} seconds "
+            f"and memory from {first.memory_mb:.0f} to {last.memory_mb:.0f} MB.")
+
+
 def deciding_sentence(needed: pd.DataFrame, power: float) -> str:
     """How many patients would decide each comparison without longer follow-up."""
     parts = []

@@ -207,6 +207,20 @@ chapter.table(
 say(text.deciding_sentence(needed, deciding_power))
 
 # %% [markdown]
+# ## What it costs
+#
+# All quantities of all cohorts are computed by compiled kernels, which the tests hold to lifelines, greenwood and firthmodels.
+# On axes like these, time in step with the number of cohorts is a line that rises one decade for each decade.
+
+# %%
+scale = results.read_result(results.SCALE_FILE)
+chapter.figure(
+    figures.draw_scale(scale), "6.5",
+    caption=f"Time and memory of {int(scale.n_quantities.max())} quantities against the number of cohorts, {int(scale.n_cohorts.min()):,} to "
+            f"{int(scale.n_cohorts.max()):,}, one core; measured once, by `tests/benchmarks/bench_identified.py`.",
+    alt=text.scale_alt(scale))
+
+# %% [markdown]
 # ## Against the paper
 #
 # The claims that the paper itself makes, with what its own figures decide.

@@ -152,3 +152,28 @@ def draw_power(table: pd.DataFrame, names: dict[str, str], power: float) -> Figu
     fig.supxlabel("Patients in the study (log scale)", fontsize=9)
     fig.supylabel("Power of the log-rank test (proportion)", fontsize=9)
     return fig
+
+
+def draw_scale(table: pd.DataFrame) -> Figure:
+    """Time and memory against the number of cohorts, both axes logarithmic.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``data/identified_scale.csv``.
+
+    Returns
+    -------
+    Figure
+    """
+    fig = Figure(figsize=(FULL_WIDTH_IN, 2.5))
+    for ax, column, label, colour, marker in zip(fig.subplots(1, 2), ("cpu_seconds", "memory_mb"),
+                                                 ("Time of one core (seconds)", "Largest memory (MB)"), (BLUE, VERMILION), "os"):
+        ax.plot(table.n_cohorts, table[column], color=colour, marker=marker, markersize=4)
+        for row in table.itertuples():
+            value = getattr(row, column)
+            ax.annotate(f"{value:,.1f}" if value < 10 else f"{value:,.0f}", (row.n_cohorts, value), xytext=(0, 5), textcoords="offset points",
+                        ha="center", fontsize=7)
+        ax.set(xscale="log", yscale="log", xlabel="Cohorts (log scale)", ylabel=f"{label}, log")
+        ax.margins(y=0.25)
+    return fig

@@ -11,7 +11,7 @@ from lib.identified.ranges import IdentifiedError
 from lib.published import DATA
 
 VERDICT_FILE, VALUES_FILE, EXTREMES_FILE = "ensemble_verdicts.csv", "identified_values.parquet", "extremes.parquet"
-FRAGILITY_FILE, DECIDING_FILE = "fragility.csv", "deciding.csv"
+FRAGILITY_FILE, DECIDING_FILE, SCALE_FILE = "fragility.csv", "deciding.csv", "identified_scale.csv"
 IMPLIED, CONTRADICTED, HELD, FAILED = "implied", "contradicted", "held in all found", "held in none found"
 UNDECIDED, NOT_TESTABLE = "undecided", "not testable"
 VERDICTS = {

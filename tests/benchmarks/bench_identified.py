@@ -29,17 +29,17 @@ from lib.reconstruct.ensemble import FILE as ENSEMBLE
 SIZES = (100, 1_000, 2_000, 10_000, 100_000)
 
 
-def cohorts_of(n_cohorts: int) -> Cohorts:
+def cohorts_of(n_cohorts: int, ensemble: Path) -> Cohorts:
     """So many cohorts, no two alike."""
-    cohorts = from_table(pd.read_parquet(ENSEMBLE))
+    cohorts = from_table(pd.read_parquet(ensemble))
     chosen = cohorts.of(np.arange(n_cohorts) % len(cohorts))
     stretch = 1 + np.arange(n_cohorts)[:, None] / n_cohorts / 100
     return Cohorts(chosen.columns | {name: chosen[name] * stretch for name in MONTHS}, chosen.tier)
 
 
-def measure(n_cohorts: int) -> tuple[float, float, float]:
+def measure(n_cohorts: int, ensemble: Path) -> tuple[float, float, float]:
     """Seconds of one core, seconds on the clock, and the largest memory in MB."""
-    cohorts = cohorts_of(n_cohorts)
+    cohorts = cohorts_of(n_cohorts, ensemble)
     compute(cohorts.of(np.arange(2)))
     started, clock = time.process_time(), time.perf_counter()
     compute(cohorts)
@@ -52,14 +52,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Time and memory of all quantities against the number of cohorts.")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="largest number of cohorts")
     parser.add_argument("--out", type=Path, default=DATA / "identified_scale.csv", help="CSV file to write")
+    parser.add_argument("--ensemble", type=Path, default=ENSEMBLE, help="table of agreeing cohorts")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        print(*measure(options.one))
+        print(*measure(options.one, options.ensemble))
         return 0
     rows = []
     for size in [size for size in SIZES if size <= options.most]:
-        answer = subprocess.run([sys.executable, __file__, "--one", str(size)], capture_output=True, text=True, check=True)
+        answer = subprocess.run([sys.executable, __file__, "--one", str(size), "--ensemble", str(options.ensemble)], capture_output=True, text=True, check=True)
         seconds, clock, memory = map(float, answer.stdout.split())
         rows.append({"n_cohorts": size, "n_quantities": len(QUANTITIES), "cpu_seconds": round(seconds, 2),
                      "clock_seconds": round(clock, 2), "memory_mb": round(memory), "load": round(os.getloadavg()[0], 1)})
