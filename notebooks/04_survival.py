@@ -216,7 +216,7 @@ chapter.table(
             f"and P ({cox_ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
     notes=["Groups known only at three months are counted from first treatment here, as they are usually printed."])
 records.record_screen(chapter, screen)
-chapter.leaves_open()
+chapter.leaves_open("os_treatment.cox.*")
 
 # %%
 forest = tables.screen_forest(screen)

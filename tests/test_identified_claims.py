@@ -5,12 +5,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import KaplanMeierFitter
 from scipy.stats import fisher_exact
 
 from lib.identified import claims, directed, fragility, results
 from lib.identified.cohorts import Cohorts, from_table
 from lib.identified.predicates import Between, PredicateError, decided, holds, names_in
 from lib.identified.proved import Limits
+from lib.reconstruct.ensemble import FILE as ENSEMBLE
 from lib.reconstruct.ensemble_verify import faults_of, read_ledger
 from lib.survival.compare import logrank
 
@@ -167,6 +169,20 @@ def test_the_kept_values_are_those_of_the_extreme_cohorts():
     for number, cohort in [*EXTREMES.groupby("cohort")][:4]:
         p = logrank(cohort.os_treatment_months, cohort.died, cohort.meld_increased).p_value
         assert kept.loc[number, "os_treatment.meld_change.p"] == pytest.approx(p, rel=1e-6)
+
+
+def test_the_kept_values_are_those_of_the_ensemble():
+    """Else the ensemble was made anew and the results were not: python -m lib.identified."""
+    ensemble, values = pd.read_parquet(ENSEMBLE), results.read_values(["os_treatment.treatment_gap.p", "follow_up.reverse_km.median"])
+    kept = values[values.tier != "directed"].set_index("cohort")
+    assert len(kept) == ensemble.cohort.nunique()
+    numbers = sorted(ensemble.cohort.unique())
+    for place in (0, len(numbers) // 2, len(numbers) - 1):
+        cohort = ensemble[ensemble.cohort == numbers[place]]
+        p = logrank(cohort.os_treatment_months, cohort.died, cohort.early_treatment).p_value
+        assert kept.loc[place, "os_treatment.treatment_gap.p"] == pytest.approx(p, rel=1e-6)
+        watched = KaplanMeierFitter().fit(cohort.os_treatment_months, ~cohort.died).median_survival_time_
+        assert kept.loc[place, "follow_up.reverse_km.median"] == pytest.approx(watched, rel=1e-6)
 
 
 # -- directed search -----------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def summarise(quantities: dict, ensemble: dict[str, np.ndarray], tier: np.ndarra
         row["exact_share_left"] = share_inside(marginals[name], row["exact_low"], row["exact_high"])
         row["exact_share_below"] = share_inside(marginals[name], -np.inf, row["exact_low"], strictly_below=True)
         rows.append(row | _proof(limits.get(name), quantity.decimals, row["share_left"]))
-    rows += [_from_counts(name, each) for name, each in limits.items() if name not in quantities]
+    rows += [_from_counts(name, each) for name, each in limits.items() if name not in quantities and not name.endswith("fisher_p")]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.sort_values(["chapter", "quantity"], kind="stable", ignore_index=True)
 
