@@ -224,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Write the table of orders by tolerance."""
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.diversity",
                                      description="Count distinct orders within each tolerance.")
-    parser.add_argument("--seeds", type=int, default=4, help="seeds at each tolerance")
+    parser.add_argument("--seeds", type=int, default=2, help="seeds at each tolerance")
     parser.add_argument("--seconds", type=float, default=6.0, help="budget of one seed at one tolerance")
     parser.add_argument("--out", type=Path, default=FILE, help="CSV file to write")
     options = parser.parse_args(arguments)
