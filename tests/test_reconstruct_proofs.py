@@ -344,6 +344,16 @@ def test_a_figure_that_binds_nothing_is_refused(ledger):
         without(demanded(ledger, LIMIT), "sex.male.count")
 
 
+def test_the_file_of_alternatives_has_every_candidate_and_says_how_each_was_tried(ledger):
+    table = pd.read_csv(alternatives.FILE)
+    assert list(table.columns) == list(alternatives.COLUMNS)
+    assert table.given_up.tolist()[1:] == candidates(demanded(ledger, LIMIT), LIMIT)
+    assert set(table.verdict) <= {IMPOSSIBLE, POSSIBLE, NOT_FOUND}
+    assert table.verdict[0] == IMPOSSIBLE and table.n_beginnings[0] == 0
+    assert ((table.verdict == POSSIBLE) == (table.n_feasible_orders.fillna(0) > 0)).all()
+    assert (table.n_cut.fillna(0) == 0).all(), "a list of readings was cut short"
+
+
 # -- the list ----------------------------------------------------------------------------------------------
 
 

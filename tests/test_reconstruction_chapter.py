@@ -12,6 +12,7 @@ from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures.reconstruction import in_words
 from lib.published import read_ledger
 from lib.reconstruct import ambiguities, story
+from lib.reconstruct.alternatives import FILE as ALTERNATIVES
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.sampler import Tolerance, constraint_arrays, trial_constraints
@@ -185,6 +186,11 @@ def test_alternatives_are_told_from_what_was_only_not_found():
     others.loc[1, "verdict"] = "possible"
     said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
     assert said.endswith("makes the rest possible for Survival from treatment: upper limit.")
+
+
+def test_every_alternative_has_a_row_in_the_table():
+    kept = pd.read_csv(ALTERNATIVES)
+    assert len(tables.alternatives_shown(kept)) == len(kept)
 
 
 def test_shares_below_the_aim_are_called_too_narrow():

@@ -174,7 +174,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     table = pd.concat([pd.read_parquet(file).astype(object) for file in files], ignore_index=True)
-    table["printed"] = table.given_up.map(ledger.drop_duplicates("quantity").set_index("quantity").printed)
+    table["printed"] = table.given_up.map(ledger[ledger.expected != "differs"].drop_duplicates("quantity").set_index("quantity").printed)
     whole = [name for name in COLUMNS if name.startswith("n_")]
     table = table.reindex(columns=COLUMNS).astype(dict.fromkeys(whole, "Int64") | {"room": float})
     table.to_csv(options.out, index=False, lineterminator="\n")
