@@ -480,7 +480,7 @@ def first_follow_up_visit(study: Cohort) -> str | None:
 
 
 def responses(study: Cohort, visit: str | None) -> dict[str, pd.Series]:
-    """Each patient's category at a visit by both criteria; empty without lesions or visit.
+    """Each patient's category at a visit by each criterion that the lesions allow; empty without lesions or visit.
 
     Returns
     -------
@@ -492,7 +492,7 @@ def responses(study: Cohort, visit: str | None) -> dict[str, pd.Series]:
     if study.lesions is None or visit not in set(study.lesions["visit"]):
         return {}
     return {criterion: month_3_response(study.lesions, criterion, study.patients["patient"], visit)
-            for criterion in ("RECIST", "mRECIST")}
+            for criterion in ("RECIST", *(() if study.lacking("lesions.viable_diameter_mm") else ("mRECIST",)))}
 
 
 def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:

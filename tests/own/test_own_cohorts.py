@@ -86,6 +86,14 @@ def test_every_chapter_tells_of_a_cohort_imported_from_adam(adam_cohort, tell):
     assert "not reached" in told and value(handed_on["04_survival"]["quantities"], "os_treatment.median") is None
 
 
+def test_lesions_without_viable_diameters_are_judged_by_recist_alone(tell, tmp_path):
+    tables = own_cohorts.reference()
+    tables["lesions"] = tables["lesions"].drop(columns="viable_diameter_mm")
+    texts, _ = tell(own_cohorts.save(tables, tmp_path / "own"))
+    check(texts)
+    assert any("mRECIST cannot be judged" in text for text in texts)
+
+
 def test_a_visit_of_another_name_stands_for_month_3(tell, tmp_path):
     texts, handed_on = tell(own_cohorts.save(own_cohorts.other_visit_names(), tmp_path / "own"))
     told = "\n".join(texts)
