@@ -18,7 +18,7 @@ PATIENT = {"patient", "usubjid", "subjid", "record_id", "patient_id", "mrn"}
 
 #: Formats that hold tables and cannot be looked into here.
 CLOSED = (".xlsx", ".xls", ".sav", ".dta", ".xpt", ".sas7bdat", ".parquet")
-OURS = ("data/ensemble.parquet",)
+OURS = ("data/ensemble.parquet", "data/extremes.parquet", "data/identified_values.parquet")
 
 
 def main():

@@ -78,7 +78,8 @@ def test_what_a_chapter_says_to_try_works(source, name, value, study_run, tmp_pa
     done = perform(source, name, value, out)
     assert done.returncode == 0, done.stderr
     before, after = shown(study_run.out, source), shown(out, source)
-    assert "Not the published analysis" in text_of(after[:3]) and name in text_of(after[:3])
+    if not PARAMETERS[name].presentation:  # what changes no result leaves the published analysis as it is
+        assert "Not the published analysis" in text_of(after[:3]) and name in text_of(after[:3])
     assert [one for one in after if one not in before][1:], "nothing changed but the banner"
     if (name, value) == changes_to_try(source)[0]:
         for label in re.findall(r"Table (\d+\.\d+)", try_this(source)):
@@ -191,7 +192,7 @@ def test_a_chapter_changed_in_jupyterlab_changes_its_sentence_and_table_and_both
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         page.goto(address)
         expect(page.locator(".jp-MarkdownViewer")).to_contain_text("Where to begin", timeout=60_000)
         page.locator(".jp-MarkdownViewer a", has_text="notebooks/04_survival.py").click()
