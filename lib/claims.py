@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lib.narrative import join
 from lib.published import DATA, LedgerError, agrees, read_ledger
 from lib.quantity_names import readable
 from lib.refusal import Refusal
@@ -136,7 +137,10 @@ def _judge_printed(stem: str, table: str) -> tuple[str, str]:
     there = ledger[ledger.place.str.startswith(table)]
     found = there.quantity.str.startswith(stem).any()
     survival = sorted({quantity.split(".")[0] for quantity in there.quantity if quantity.startswith("os_")})
-    return _verdict(found), f"{table} prints survival for {', '.join(survival)} only." if not found else f"{table} prints it."
+    if found:
+        return _verdict(True), f"{table} prints it."
+    named = [f"{words[:1].lower()}{words[1:]}" for words in map(readable, survival)]
+    return _verdict(False), f"{table} prints {join(named)} only." if named else f"{table} prints no survival."
 
 
 def _judge_literature(claim, subject, literature: pd.DataFrame) -> tuple[str, str]:
@@ -164,7 +168,7 @@ def _show(value: float | None) -> str:
 def _chance(p: float | None) -> str:
     if p is None:
         return ""
-    return f", P = {p:.3f}: {'chance alone explains it well' if p >= ALPHA else 'chance alone explains it poorly'}"
+    return f", P = {p:.3f}: {'chance alone could explain it' if p >= ALPHA else 'chance alone explains it poorly'}"
 
 
 def _verdict(holds: bool) -> str:

@@ -73,7 +73,7 @@ class Dashboard:
         order = ["reproduced", "method", "differs", "not derivable", "unaccounted"]
         tiles = [Tile(int(found[verdict]), SECTIONS[verdict][0], f"dashboard.html#{anchor(verdict)}") for verdict in order if verdict in found]
         if self.contradictions is not None:
-            tiles.append(Tile(self.contradictions, "contradictions in the paper itself", self.contradictions_place))
+            tiles.append(Tile(self.contradictions, "contradictions and oddities in the paper itself", self.contradictions_place))
         return tiles
 
 

@@ -13,6 +13,11 @@ from lib.quantity_names import readable
 KINDS = {"counts": (".count", ".n"), "percentages": (".percent",), "medians": (".median",),
          "confidence limits of medians": (".lower", ".upper"), "P values": (".p",), "means and standard deviations": (".mean", ".sd")}
 NOTHING_MORE = "nothing"
+ANY_UNIT = "any"
+"""In ``data/ambiguities.csv``: times need not be whole days."""
+MEASURES = {"prior": "the sampler's own draws", "ensemble": "made as the tolerant tier is, by jumps from these draws, orders taking turns",
+            "several walks": "as *ensemble*, from several walks"}
+"""The measures of ``data/calibration.csv``, in words."""
 AIM = (0.90, 0.99)
 """Where the share of truths inside a 95% range should lie."""
 
@@ -73,7 +78,7 @@ def _demand(kind: str, rows: pd.DataFrame) -> dict:
             "Given up": int((rows.expected == "differs").sum())}
 
 
-def exact_orders_table(orders: pd.DataFrame, own: str | None) -> pd.DataFrame:
+def exact_orders_table(orders: pd.DataFrame, own: str | None, whose: str = "the reference cohort") -> pd.DataFrame:
     """Orders of deaths and censorings on which no two printed rows contradict each other.
 
     Parameters
@@ -82,9 +87,11 @@ def exact_orders_table(orders: pd.DataFrame, own: str | None) -> pd.DataFrame:
         ``data/exact_orders.csv``.
     own : str or None
         The shown cohort's order.
+    whose : str
+        What that cohort is called.
     """
     return pd.DataFrame({
-        "Order of deaths (D) and censorings (c)": [order + (" (the shipped cohort's)" if order == own else "") for order in orders.order],
+        "Order of deaths (D) and censorings (c)": [order + (f" ({whose}'s)" if order == own else "") for order in orders.order],
         "Joint readings": orders.n_joint_readings, "With exact times": orders.n_feasible_readings,
         "Room": [f"{number(100 * room, 1)}%" if room > 0 else "none" for room in orders.room]})
 
@@ -95,6 +102,24 @@ def tiers_table(counts: pd.DataFrame) -> pd.DataFrame:
         "Tier": counts.index, "Cohorts": counts.n_cohorts.to_numpy(), "Independent seeds": counts.n_seeds.to_numpy(),
         "Distinct orders": counts.n_orders.to_numpy(),
         "Share of the most frequent order": [f"{number(100 * share, 1)}%" for share in counts.largest_share]})
+
+
+def exact_tier_note(ensemble: pd.DataFrame, exact_orders: list[str]) -> str:
+    """How many of the orders with exact times the exact tier has.
+
+    Parameters
+    ----------
+    ensemble : DataFrame
+        ``data/ensemble.parquet``.
+    exact_orders : list of str
+        Orders on which exact times exist.
+    """
+    from lib.reconstruct.diversity import orders
+
+    found = orders(ensemble)
+    n = len(set(found.order[found.tier == "exact"]) & set(exact_orders))
+    said = f"The exact tier has {n} of the {len(exact_orders)} orders with exact times"
+    return f"{said}." if n == len(exact_orders) else f"{said}: on the others times keep too little room to be rounded, so its narrowness is partly ours."
 
 
 def spread_table(spread: pd.DataFrame, names: dict[str, str]) -> pd.DataFrame:
@@ -131,6 +156,11 @@ def coverage_table(coverage: pd.DataFrame, names: dict[str, str]) -> pd.DataFram
         "95% interval": [f"{number(100 * low, 0)} to {number(100 * high, 0)}%" for low, high in zip(coverage.lower, coverage.upper)],
         "Not reconstructed": coverage.n_trials - coverage.n_reconstructed,
         "Within the aim": ["yes" if within else "no" for within in coverage.within_aim]})
+
+
+def measures_note(coverage: pd.DataFrame) -> str:
+    """What the measures are, those that are there."""
+    return f"Measures: {'; '.join(f'*{each}*, {MEASURES[each]}' for each in dict.fromkeys(coverage.measure))}."
 
 
 def coverage_sentence(coverage: pd.DataFrame) -> str:
@@ -180,23 +210,63 @@ def alternatives_sentence(alternatives: pd.DataFrame, given_up: str, printed: st
     """
     others = alternatives[alternatives.given_up != NOTHING_MORE]
     possible, open_ones = (others.given_up[others.verdict == verdict].map(readable).tolist() for verdict in ("possible", "not found"))
+    tried = f"Among the {len(others)} medians, limits, P values and follow-up figures tried in its place"
     said = (f"The printed {printed} ({readable(given_up)}) contradicts the other medians and limits of its own comparison, of all patients and "
-            f"of the follow-up, so figures outside these ({own_row}, all patients, follow-up) cannot be to blame alone. ")
+            f"of the follow-up, so other medians, limits and P values than these ({own_row}, all patients, follow-up) cannot be to blame alone. ")
     if possible:
-        said += f"Giving up another single figure makes the rest possible for {join(possible)}"
+        said += f"{tried}, giving up a single one makes the rest possible for {join(possible)}"
     else:
-        said += f"Of the {len(others)} figures that could be, **none** makes the rest possible when given up in its place"
-    return said + (f"; for {join(open_ones)} no exact cohort was found, which is no proof." if open_ones else
-                   ": it is the only single figure whose loss makes all others possible." if not possible else ".")
+        said += f"{tried}, **none** makes the rest possible"
+    said += (f"; for {join(open_ones)} no exact cohort was found, which is no proof." if open_ones else
+             ": of these figures it is the only single one whose loss makes all others possible." if not possible else ".")
+    return said + " Printed counts were not given up, and times were taken as distinct."
+
+
+def inside_sentence(name: str) -> str:
+    """A name as it stands inside a sentence: a first word is not capitalised, an acronym keeps its capitals."""
+    return name if name[1:2].isupper() else f"{name[:1].lower()}{name[1:]}"
 
 
 def ambiguities_shown(combinations: pd.DataFrame) -> pd.DataFrame:
     """Which tests and units of time leave exact cohorts."""
     return pd.DataFrame({
-        "Test behind the P values": combinations.test, "Days of a month, if times are whole days": combinations.days_of_a_month,
+        "Test behind the P values": combinations.test, "Days of a month, if times are whole days": combinations.days_of_a_month.replace(ANY_UNIT, "times need not be whole days"),
         "Exact cohorts": combinations.verdict,
         "Orders": [f"{found:,} of {tried:,}" for found, tried in zip(combinations.n_orders, combinations.n_orders_tried)],
         "Readings": [f"{found:,} of {tried:,}" for found, tried in zip(combinations.n_readings, combinations.n_readings_tried)]})
+
+
+def ambiguities_sentences(combinations: pd.DataFrame) -> str:
+    """Which combinations of test and unit leave exact cohorts, and what follows for whole days.
+
+    Parameters
+    ----------
+    combinations : DataFrame
+        ``data/ambiguities.csv``.
+
+    Notes
+    -----
+    Where no times are tied, Cox's score test is the log-rank test, so its rows are not counted a second time.
+    """
+    once = combinations[combinations.test != "Cox, score"]
+    possible = once[once.verdict == "possible"]
+    names = {"log-rank": "log-rank (or score) test", "Cox, Wald": "Wald test"}
+    said = (f"Without tied times Cox's score test is the log-rank test, so the two are one possibility. Counted so, **{len(possible)} of "
+            f"{len(once)}** combinations leave{'s' if len(possible) == 1 else ''} exact cohorts")
+    units = {test: ["times that need not be whole days" if unit == ANY_UNIT else f"whole days, {unit} to a month" for unit in rows.days_of_a_month]
+             for test, rows in possible.groupby("test", sort=False)}
+    said += "".join(f"{': ' if place == 0 else '; '}the {names[test]} with {join(each)}" for place, (test, each) in enumerate(units.items())) + ". "
+    whole = once[once.days_of_a_month != ANY_UNIT]
+    left = whole[whole.verdict == "possible"].days_of_a_month.unique()
+    n_lengths = whole.days_of_a_month.nunique()
+    if len(left):
+        return said + f"With times in whole days {len(left)} of the {n_lengths} lengths of a month tried leave{'s' if len(left) == 1 else ''} a cohort."
+    unproved = [names[test] for test in whole.test[whole.verdict == "not found"].unique()]
+    return said + (
+        f"With times in whole days **none** of the {n_lengths} lengths of a month tried leaves a cohort"
+        + (f" (by the {join(unproved)} none was found, which is no proof)" if unproved else "")
+        + ". A hospital's times are differences of dates, so whole days. With whole-day, distinct times we know no cohort that gives every "
+          "figure demanded: fractions of a day, tied times or another convention must be involved.")
 
 
 def given_up_table(ledger: pd.DataFrame) -> pd.DataFrame:

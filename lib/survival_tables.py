@@ -259,7 +259,7 @@ def pfs_table(definitions: dict, incidence: dict, choices: Choices) -> pd.DataFr
     rows = []
     for name, (time, event) in definitions.items():
         curve = kaplan_meier(time, event, conf_level=choices.conf_level)
-        rows.append({"Definition": name, "Event": PFS_DEFINITIONS[name].removeprefix("event: "), "Events": curve.n_events,
+        rows.append({"Definition": name.replace("_", " "), "Event": PFS_DEFINITIONS[name].removeprefix("event: "), "Events": curve.n_events,
                      "Median, months": estimate(median_survival(curve)),
                      f"{choices.modern_interval} interval": limits(median_survival(curve, "lifelines", choices.modern_interval)),
                      "By 12 months": f"{number(100 * (1 - float(curve.at(12.0))), 0)}%"})

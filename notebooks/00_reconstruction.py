@@ -105,10 +105,11 @@ say(f"After {n_steps:,} steps the nearest cohort was " + (f"**{number(nearest, 2
 # %%
 ordered = study.patients.sort_values("os_treatment_months", kind="stable")
 own_order = story.order_of_times(ordered["os_treatment_months"], ordered["died"])
+shown_cohort = "the reference cohort" if cohort == "reference" else "the given cohort"
 orders, orders_source = tables.read_made("exact_orders.csv", "python -m lib.reconstruct.enumeration")
 exact_orders = orders.order[orders.n_feasible_readings > 0].tolist()
 shown_order = own_order if own_order in exact_orders else exact_orders[0]
-whose = "the shipped cohort's" if own_order == shown_order else "that with most room; the given cohort's own allows no exact times"
+whose = f"{shown_cohort}'s" if own_order == shown_order else "that with most room; the given cohort's own allows no exact times"
 all_orders, left_orders = story.n_possible_orders(constraints)
 
 # %%
@@ -121,7 +122,7 @@ chapter.figure(
 
 # %%
 chapter.table(
-    tables.exact_orders_table(orders, own_order), next(next_table), left=["Order of deaths (D) and censorings (c)"],
+    tables.exact_orders_table(orders, own_order, shown_cohort), next(next_table), left=["Order of deaths (D) and censorings (c)"],
     caption=f"The {len(orders)} of {all_orders:,} orders on which no two printed rows of survival from first treatment contradict "
             f"each other, and the {len(exact_orders)} on which exact times exist.",
     notes=["*Joint readings*: ways to read all rows at once. *Room*: the largest share of every printed interval's half width that times "
@@ -138,7 +139,7 @@ say(f"On this order **{percent(len(fixed), len(exact_times))}** of the patients 
 # %%
 if ensemble is not None:
     chapter.figure(
-        draw.plot_time_ranges(exact_times, story.drawn_ranges(ensemble, ensemble_tier), own_months, ensemble_tier), next(next_figure),
+        draw.plot_time_ranges(exact_times, story.drawn_ranges(ensemble, ensemble_tier), own_months, ensemble_tier, shown_cohort), next(next_figure),
         caption=f"The sliver of exact solutions: for each of {constraints.n} patients in order of time, the months in which exact cohorts "
                 f"of the order {shown_order} have the death or last contact, and those in which the middle 95% of the "
                 f"{ensemble_tier} tier's cohorts have it (any order).",
@@ -162,7 +163,9 @@ if by_tolerance is not None:
     chapter.figure(
         draw.plot_orders_by_tolerance(by_tolerance, TOLERANCE.limit_months), next(next_figure),
         caption=f"Distinct orders of deaths and censorings met within each tolerance of the confidence limits, by number of seeds "
-                f"(P values within {TOLERANCE.p:g}; cohorts of {constraints.n} patients). The ensemble's tolerance is the thick line.",
+                f"(P values within {TOLERANCE.p:g}; cohorts of {constraints.n} patients). {by_tolerance['seed'].nunique()} seeds at each tolerance, "
+                f"{join(f'{each:g}' for each in sorted(by_tolerance['seconds'].unique()))} seconds a seed; counts still rise with effort, so they are lower bounds. "
+                "The ensemble's tolerance is the thick line.",
         alt=f"Lines that rise with the number of seeds, highest for the widest tolerance: {join(f'{n} orders within {limit:g} months' for limit, n in most.items())}.")
 say(tolerance_source)
 
@@ -172,7 +175,8 @@ if ensemble is not None:
     chapter.table(
         tables.tiers_table(counts), next(next_table), stub="Tier",
         caption=f"Size and diversity of the {counts['n_cohorts'].sum():,} invented cohorts of {constraints.n} patients each.",
-        notes=["*Order*: the string of deaths and censorings by time from first treatment. " + ensemble_source])
+        notes=["*Order*: the string of deaths and censorings by time from first treatment. "
+               + tables.exact_tier_note(ensemble, exact_orders) + " " + ensemble_source])
 
 # %% [markdown]
 # Each seed starts anew from a random cohort. If seeds disagree about a statistic more than the cohorts of one seed do, then every
@@ -196,9 +200,10 @@ if ensemble is not None:
 # printed of them, cohorts were searched from that print alone, and each known truth was looked for inside the cohorts' range. A
 # range of `95%` that holds the truth in far fewer trials is too narrow, and one that always holds it says too little.
 #
-# The cohorts are drawn from a stated distribution: before anything is printed, every order and labelling with the printed counts
+# The sampler draws cohorts from a stated distribution: before anything is printed, every order and labelling with the printed counts
 # is as likely as any other, and times fall off at one constant, unknown rate. That is the most colourless assumption we know, and
-# no more than that: hospital data need not follow it, so the simulated trials do not.
+# no more than that: hospital data need not follow it, so the simulated trials do not. The tolerant tier is then made by jumps from
+# these draws, and picked for orders unlike each other, so it no longer follows that distribution; both are tested.
 
 # %%
 calibration, calibration_source = tables.read_made("calibration.csv", "make calibrate")
@@ -207,7 +212,7 @@ if calibration is not None:
     chapter.figure(
         draw.plot_coverage(coverage, diversity.STATISTICS, tables.AIM), next(next_figure),
         caption=f"Truth of {calibration['trial'].nunique()} simulated trials inside the 95% range of the cohorts reconstructed from their "
-                "print, by statistic (% of trials reconstructed, with Clopper-Pearson 95% interval).",
+                "print, by statistic (% of trials reconstructed, with Clopper-Pearson 95% interval). " + tables.measures_note(coverage),
         alt=f"One row a statistic. {int(coverage['within_aim'].sum())} of {len(coverage)} shares lie within the aim; the lowest is "
             f"{number(100 * coverage['coverage'].min(), 0)}%.")
 say(calibration_source)
@@ -218,7 +223,8 @@ if calibration is not None:
         tables.coverage_table(coverage, diversity.STATISTICS), next(next_table), stub="Statistic, not published", group="Measure",
         caption=f"How often the 95% range held the truth of {calibration['trial'].nunique()} simulated trials of "
                 f"{calibration['n'].min()} to {calibration['n'].max()} patients.",
-        notes=[f"Hazards: {join(calibration['hazard'].unique())}; censoring: {join(calibration['censoring'].unique())}. Aim: "
+        notes=[tables.measures_note(coverage),
+               f"Hazards: {join(calibration['hazard'].unique())}; censoring: {join(calibration['censoring'].unique())}. Aim: "
                f"{100 * tables.AIM[0]:g} to {100 * tables.AIM[1]:g}% of trials. A statistic outside the aim stays in the table."])
     say(tables.coverage_sentence(coverage))
 
@@ -248,7 +254,8 @@ chapter.table(
 # ## The one limit that had to go
 #
 # One printed limit of survival after a rise of MELD keeps everything else from being true. Is it the culprit, or would giving up
-# another figure do as well? Each single figure is given up in turn, and all else demanded.
+# another figure do as well? Each median, limit, P value and figure of follow-up that could be is given up in turn, and all else
+# demanded.
 
 # %%
 alternatives, alternatives_source = tables.read_made("alternatives.csv", "python -m lib.reconstruct.alternatives")
@@ -256,9 +263,10 @@ alternatives, alternatives_source = tables.read_made("alternatives.csv", "python
 if alternatives is not None:
     chapter.table(
         tables.alternatives_shown(alternatives), next(next_table), stub="Given up instead", left=["What was tried", "All else"],
-        caption=f"Single figures given up in place of the {ledger.printed[ledger.quantity == lost].iloc[0]} of {readable(lost).lower()}, "
+        caption=f"Single figures given up in place of the {ledger.printed[ledger.quantity == lost].iloc[0]} of {tables.inside_sentence(readable(lost))}, "
                 f"and whether exact cohorts of {constraints.n} patients then exist.",
-        notes=["*Beginnings*: labelled beginnings of orders on which the rows of all patients and of the comparison can be read. " + alternatives_source])
+        notes=["*Beginnings*: labelled beginnings of orders on which the rows of all patients and of the comparison can be read. Printed counts are "
+               "not given up. Times are taken as distinct: patients who die on the same day are not covered. " + alternatives_source])
     say(tables.alternatives_sentence(alternatives, lost, ledger.printed[ledger.quantity == lost].iloc[0], "change of MELD"))
 
 # %% [markdown]
@@ -270,14 +278,12 @@ if alternatives is not None:
 # %%
 combinations, combinations_source = tables.read_made("ambiguities.csv", "python -m lib.reconstruct.ambiguities")
 if combinations is not None:
-    possible = combinations[combinations["verdict"] == "possible"]
     chapter.table(
         tables.ambiguities_shown(combinations), next(next_table), stub="Test behind the P values", left=["Days of a month, if times are whole days", "Exact cohorts"],
         caption=f"{len(combinations)} combinations of test and unit of time, and whether exact cohorts of {constraints.n} patients exist.",
         notes=["The score test is the log-rank test where no times are tied. By the Wald test only labellings whose log-rank P value is near the "
                "printed one are looked at. " + combinations_source])
-    say(f"**{len(possible)} of {len(combinations)}** combinations leave exact cohorts: "
-        f"{join(f'{row.test}, {row.days_of_a_month}' for row in possible.itertuples())}.")
+    say(tables.ambiguities_sentences(combinations))
 else:
     say(combinations_source)
 
@@ -306,7 +312,7 @@ say(f"The cohort shown in the other chapters has {'one of the exact orders' if o
 # %% [markdown]
 # ## What this does and does not show
 #
-# - It shows that nearly all printed figures can stand together, and names the few that cannot.
+# - It shows that nearly all printed figures can stand together if times may be fractions of a day, and names the few that cannot.
 # - It shows how much is fixed by print alone: less of what a clinician would ask than the narrow windows suggest.
 # - It does **not** show that the hospital's patients were like these. No figure that the paper does not print may be taken from
 #   one invented cohort, not even the reference cohort of the other chapters.
@@ -317,4 +323,5 @@ say(f"The cohort shown in the other chapters has {'one of the exact orders' if o
 # ## Try this
 #
 # Set `walk_seed` to `2` and re-run: another walk, another nearest cohort, the same slivers. Set `ensemble_tier` to `"exact"`: the wide
-# ranges of the picture collapse onto the narrow ones, for exactness leaves hardly any choice.
+# ranges of the picture collapse onto the narrow ones, for exactness leaves little choice, and the
+# exact tier not even all of that.

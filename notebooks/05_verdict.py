@@ -59,8 +59,8 @@ counts = summary(judged)
 if chapter.is_published_analysis and not handed_on.not_the_papers:
     say(f"Of **{counts['published']}** published figures **{counts['reproduced']}** are reproduced at printed "
         f"precision, {counts['method']} are figures of method that the rows respect, {counts['differs']} differ and "
-        f"{counts['not_derivable']} cannot be derived. {counts['unaccounted']} are unaccounted for, and "
-        f"{counts['unexpected']} have a verdict other than the expected one.")
+        f"{counts['not_derivable']} cannot be derived. {counts['unaccounted']} are unaccounted for"
+        + (f", and {counts['unexpected']} have a verdict other than the expected one." if counts["unexpected"] else "."))
 else:
     say("**Not the published analysis**, so the verdicts below are not the paper's: "
         f"{join(handed_on.not_the_papers) if handed_on.not_the_papers else 'the cohort is not the reference cohort'}.")
@@ -170,7 +170,7 @@ say(f"**{counts['reproduced']} of {counts['published']} published figures reprod
 #
 # - It shows that one set of rows can carry almost everything the paper prints, under conventions that the paper
 #   names only in part.
-# - It shows where no set of rows can, because two printed figures exclude each other.
+# - It shows where no set of rows can, because printed figures exclude each other.
 # - It does **not** show that the hospital's patients looked like these. Many different cohorts give the same
 #   printed figures, and anything the paper does not print is ours.
 # - A claim that does not hold here is a claim about printed figures, not about a treatment.

@@ -39,7 +39,7 @@ def test_each_relation_is_judged_on_the_figures(relation, subject, other, expect
 def test_a_direction_comes_with_its_p_value():
     verdict, evidence = judge("above", "a", "b", "p")
     assert verdict == "holds"
-    assert evidence == "22.0 against 8.0, P = 0.763: chance alone explains it well."
+    assert evidence == "22.0 against 8.0, P = 0.763: chance alone could explain it."
 
 
 @pytest.mark.parametrize(("p", "expected"), [(0.05, "holds"), (0.0499, "does not hold"), (None, "not computed")])

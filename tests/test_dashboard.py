@@ -35,7 +35,7 @@ def documents():
 def test_the_tiles_count_the_ledger_by_verdict(documents):
     """Counted by hand: two places of n, one dose, one median that prints as 23.4 and not 22.9, one date."""
     tiles = {tile.what: tile.count for tile in read_dashboard(documents, LEDGER).tiles}
-    assert tiles == {"reproduced": 2, "protocol figures kept": 1, "differ": 1, "not derivable": 1, "contradictions in the paper itself": 7}
+    assert tiles == {"reproduced": 2, "protocol figures kept": 1, "differ": 1, "not derivable": 1, "contradictions and oddities in the paper itself": 7}
 
 
 def test_a_figure_that_no_chapter_recomputes_is_said_to_be_so(documents):
@@ -91,7 +91,7 @@ def test_each_claim_has_a_line_that_leads_to_the_cell_which_counts_its_verdict(w
 def test_the_readme_block_has_a_row_for_each_thing_that_was_counted(documents, with_claims):
     block = readme_block(read_dashboard(with_claims, LEDGER))
     assert "| [5 printed figures](notebooks/05_verdict.ipynb) | 2 reproduced, 1 protocol figures kept, 1 differ, 1 not derivable |" in block
-    assert "7 contradictions in the paper itself" in block and "| [3 claims](notebooks/06_identified.ipynb) | 2 implied, 1 held in all found |" in block
+    assert "7 contradictions and oddities in the paper itself" in block and "| [3 claims](notebooks/06_identified.ipynb) | 2 implied, 1 held in all found |" in block
     assert with_block(f"before\n{block}\nafter", "<!-- dashboard: begin -->\nx\n<!-- dashboard: end -->") == "before\n<!-- dashboard: begin -->\nx\n<!-- dashboard: end -->\nafter"
 
 

@@ -221,7 +221,7 @@ def test_the_front_page_holds_the_counts_that_the_run_ends_with(open_page, study
     page = open_page("index")
     tiles = dict(reversed(tile.split(maxsplit=1)) for tile in page.locator(".dashboard .tile").all_inner_texts())
     assert [tiles[what] for what in ("reproduced", "differ", "protocol figures kept", "not derivable")] == list(said.group(1, 3, 4, 5))
-    assert said[2] in page.inner_text("#verdicts") and int(tiles["contradictions in the paper itself"]) > 0
+    assert said[2] in page.inner_text("#verdicts") and int(tiles["contradictions and oddities in the paper itself"]) > 0
 
 
 def test_question_findings_invention_picture_and_verdicts_stand_on_one_screen(open_page):

@@ -179,13 +179,39 @@ def test_numbers_beyond_reading_are_powers_of_ten(count, said):
 def test_alternatives_are_told_from_what_was_only_not_found():
     others = pd.DataFrame({"given_up": ["nothing", "os_treatment.upper", "follow_up.max"], "verdict": ["impossible"] * 3})
     said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
-    assert said.endswith("it is the only single figure whose loss makes all others possible.")
+    assert said.endswith("of these figures it is the only single one whose loss makes all others possible. Printed counts were not given up, "
+                         "and times were taken as distinct.")
     others.loc[1, "verdict"] = "not found"
     said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
-    assert said.endswith("for Survival from treatment: upper limit no exact cohort was found, which is no proof.")
+    assert "for Survival from treatment: upper limit no exact cohort was found, which is no proof." in said
     others.loc[1, "verdict"] = "possible"
     said = tables.alternatives_sentence(others, "os_treatment.meld_change.increased.upper", "21.4", "MELD")
-    assert said.endswith("makes the rest possible for Survival from treatment: upper limit.")
+    assert "makes the rest possible for Survival from treatment: upper limit." in said and "only single" not in said
+
+
+def test_whole_days_are_said_to_fail_only_where_no_month_length_is_left():
+    rows = [(test, unit, verdict) for test, verdict in (("log-rank", "impossible"), ("Cox, score", "impossible"), ("Cox, Wald", "not found"))
+            for unit in ("any", "30")]
+    table = pd.DataFrame(rows, columns=["test", "days_of_a_month", "verdict"])
+    table.loc[[0, 2], "verdict"] = "possible"
+    said = tables.ambiguities_sentences(table)
+    assert "**1 of 4** combinations leaves exact cohorts: the log-rank (or score) test with times that need not be whole days." in said
+    assert "**none** of the 1 lengths" in said and "by the Wald test none was found, which is no proof" in said and "fractions of a day" in said
+    table.loc[[1, 3], "verdict"] = "possible"
+    said = tables.ambiguities_sentences(table)
+    assert "**2 of 4**" in said and "whole days, 30 to a month" in said and "fractions of a day" not in said
+
+
+def test_the_exact_tier_says_which_exact_orders_it_lacks():
+    ensemble = pd.DataFrame({"cohort": [0, 0, 1, 1], "tier": ["exact"] * 2 + ["tolerant"] * 2, "seed": 1,
+                             "os_treatment_months": [1.0, 2.0] * 2, "died": [True, False, False, True]})
+    assert tables.exact_tier_note(ensemble, ["Dc", "cD"]).startswith("The exact tier has 1 of the 2 orders with exact times: on the others")
+    assert tables.exact_tier_note(ensemble, ["Dc"]) == "The exact tier has 1 of the 1 orders with exact times."
+
+
+@pytest.mark.parametrize("name, inside", [("Survival, MELD: upper limit", "survival, MELD: upper limit"), ("MELD change", "MELD change"), ("mRECIST", "mRECIST")])
+def test_acronyms_keep_their_capitals_inside_a_sentence(name, inside):
+    assert tables.inside_sentence(name) == inside
 
 
 def test_every_alternative_has_a_row_in_the_table():

@@ -310,7 +310,7 @@ def test_a_comparison_sentence_says_who_lived_longer_and_whether_chance_explains
     tell = wording.comparison_sentence
     assert tell(grouping, {"a": 22.0, "b": 8.0}, 0.763) == (
         "**Stage.** Median survival was longer in *early* (22.0 months) than in *late* (8.0 months); log-rank P = 0.763, no evidence "
-        "of a difference (chance alone explains a difference of this size).")
+        "of a difference (chance alone could explain a difference of this size).")
     assert tell(grouping, {"a": 22.0, "b": 8.0}, 0.01).endswith("log-rank P = 0.010, evidence of a difference.")
     assert tell(grouping, {"a": math.inf, "b": math.inf}, None) == (
         "**Stage.** Median survival was not comparable between *early* (not reached) and *late* (not reached); no test is possible, "

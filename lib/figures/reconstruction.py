@@ -81,7 +81,8 @@ def plot_walk(trace: pd.DataFrame, months_within: float) -> Figure:
     return fig
 
 
-def plot_time_ranges(exact: pd.DataFrame, drawn: pd.DataFrame, months: np.ndarray | None, tier: str) -> Figure:
+def plot_time_ranges(exact: pd.DataFrame, drawn: pd.DataFrame, months: np.ndarray | None, tier: str,
+                     whose: str = "the reference cohort") -> Figure:
     """Patients in order of time: where exact cohorts of one order have them, and where a tier's cohorts do.
 
     Parameters
@@ -94,6 +95,8 @@ def plot_time_ranges(exact: pd.DataFrame, drawn: pd.DataFrame, months: np.ndarra
         The shown cohort's own times, ascending.
     tier : str
         The drawn cohorts' tier.
+    whose : str
+        What the shown cohort is called.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def plot_time_ranges(exact: pd.DataFrame, drawn: pd.DataFrame, months: np.ndarra
         for event, marker, word in ((True, "o", "died"), (False, "|", "censored")):
             here = exact.died.to_numpy() == event
             ax.plot(months[here], exact.place[here], marker, color=VERMILION, ms=3.6 if event else 9, mew=1.6, ls="none",
-                    label=f"the shipped cohort: {word}")
+                    label=f"{whose}: {word}")
     ax.set_yticks([place for place in exact.place if place == 1 or place % 4 == 0])
     ax.invert_yaxis()
     ax.set_xlim(0, None)

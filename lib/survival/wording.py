@@ -99,6 +99,6 @@ def comparison_sentence(grouping, medians: dict, p: float | None, alpha: float =
     verb = "was not comparable between" if how == "not comparable" else f"was {how} in"
     joint = "and" if how in ("the same", "not comparable") else "than in"
     tested = "no test is possible" if p is None else f"log-rank P = {p:.3f}"
-    warning = "" if p is None or p < alpha or how == "the same" else " (chance alone explains a difference of this size)"
+    warning = "" if p is None or p < alpha or how == "the same" else " (chance alone could explain a difference of this size)"
     return (f"**{grouping.title}.** Median survival {verb} *{names[first]}* ({shown[0]}) {joint} *{names[second]}* ({shown[1]}); "
             f"{tested}, {evidence(p, alpha)}{warning}.")
