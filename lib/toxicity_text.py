@@ -231,9 +231,9 @@ def printed_of_events(events: pd.DataFrame) -> str:
     ours = sorted(events["term"].dropna().unique())
     counted = [term for term in ours if f"clinical_toxicity.{'_'.join(term.lower().split())}.count" in set(printed)]
     figures = printed[printed.str.match(r"clinical_toxicity\..*\.(?:count|grade|min|max)$")].drop_duplicates()
-    return (f"**Of {len(ours)} terms of Table 2.6 the paper counts the patients of {len(counted)}.** What it prints of clinical toxicity is "
-            f"{join(readable(name).removeprefix('Clinical toxicity, ') for name in figures)}. All else in this table, by term and by treatment, "
-            "was invented freely.")
+    return (f"**Of {len(ours)} terms of Table 2.6 the paper counts the patients of {len(counted) or 'none'}.** What it prints of "
+            f"clinical toxicity is {join(readable(name).removeprefix('Clinical toxicity, ') for name in figures)}. All else in this table, by term and by treatment, "
+            "was invented freely within these figures.")
 
 
 def printed_of_scores(scores: pd.DataFrame, visit: str) -> str:
@@ -244,4 +244,5 @@ def printed_of_scores(scores: pd.DataFrame, visit: str) -> str:
     theirs = {name for name in known if printed.str.startswith(f"{name}.").any()}
     others = [label for name, label in known.items() if name not in theirs]
     return (f"**Of the scores in Table 2.10 the paper prints {join(known[name] for name in known if name in theirs)} only, and of all patients "
-            f"only.** {join(others)}, and every line by treatment, follow from laboratory values that were invented freely.")
+            f"only.** {join(others)}, and every line by treatment, follow from laboratory values that were invented freely within the "
+            "printed figures.")
