@@ -19,6 +19,7 @@ from lib.baseline import (
 from lib.cohort import Cohort
 from lib.narrative import interval, join, months, number, p_value, percent
 from lib.protocol import Protocol, eligible
+from lib.quantity_names import in_print
 from lib.survival.estimate import follow_up
 
 STUB, GROUP = "Level", "Characteristic"
@@ -188,7 +189,7 @@ def few(patients: Sequence[str]) -> str:
 
 def observed(row: dict) -> str:
     """The range of a criterion's values with its unit, "0.5 to 1.7 mg/dL", or how often each word."""
-    unit = {"ratio": "", "score": "", "um": " µm"}.get(row["unit"], f" {row['unit']}")
+    unit = {"ratio": "", "score": ""}.get(row["unit"], f" {in_print(row['unit'])}")
     if row["words"]:
         return ", ".join(f"{word}{unit} ({count})" for word, count in row["words"].items())
     if not row["n_known"]:
@@ -209,7 +210,7 @@ def limit_text(quantity: str, protocol: Protocol) -> str:
         "eligibility.bilirubin.max": f"at most {protocol.max_bilirubin_mg_dl:g} mg/dL",
         "eligibility.creatinine.max": f"at most {protocol.max_creatinine_mg_dl:g} mg/dL",
         "eligibility.inr.max": f"at most {protocol.max_inr:g}, or correctable to it",
-        "eligibility.platelets.min": f"at least {protocol.min_platelets_per_ul:,.0f} /uL, or correctable",
+        "eligibility.platelets.min": f"at least {protocol.min_platelets_per_ul:,.0f} /µL, or correctable",
         "protocol.deb_tace.beads": f"{protocol.small_beads_um} or {protocol.large_beads_um} µm",
         "protocol.deb_tace.doxorubicin_loaded": f"{protocol.doxorubicin_mg_per_ml:g} mg per mL",
         "protocol.deb_tace.bead_volume.max": f"at most {protocol.max_bead_volume_ml:g} mL",

@@ -267,3 +267,12 @@ def watched(patients: pd.DataFrame, follow_up: dict) -> str:
         return text
     return (f"{text} Of the {counted(n_short)} observed for less than the naive median, {n_died} had died: death, not loss of "
             f"contact, shortened the times of {share_in_words(n_died, n_short)}.")
+
+
+UNPRINTED_BY_TREATMENT = " The paper's Table 1 is of all patients: how its lines divide by treatment is ours."
+
+
+def ablation_rule(protocol) -> str:
+    """The limits of the allocation rule in use."""
+    return (f"The rule names ablation for at most **{protocol.ablation_max_lesions}** liver lesions, each smaller than "
+            f"**{protocol.ablation_size_limit_mm:g} mm**.")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from lib.published import judge, read_ledger, summary
-from lib.quantity_names import readable
+from lib.quantity_names import in_print, readable
 
 CONTRADICTIONS = "contradictions.count"
 CLAIMS, GRADES = re.compile(r"ensemble_claims\.(\w+)\.count"), re.compile(r"identified\.(\w+)\.count")
@@ -215,7 +215,7 @@ def _line(row, notes: bool) -> str:
     cells = [row.printed, row.recomputed, row.place, *([row.note] if notes else [])]
     texts = "".join(f"<td>{html.escape(text)}</td>" for text in cells)
     code = re.sub(r"([._])", r"\1<wbr>", html.escape(row.quantity))  # where a long name may break
-    name = f"{html.escape(readable(row.quantity))} ({html.escape(row.unit)})"
+    name = f"{html.escape(readable(row.quantity))} ({html.escape(in_print(row.unit))})"
     return f'<tr><th scope="row">{name}{unexpected}<br><code>{code}</code></th>{texts}<td>{link}</td></tr>'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html as _html
-import io
 import json
 import math
 import os
@@ -11,9 +10,9 @@ import re
 from contextvars import ContextVar
 from pathlib import Path
 
-from lib import published
+from lib import downloads, published
 from lib.parameters import changed_from_paper, check_parameters
-from lib.quantity_names import readable
+from lib.quantity_names import in_print, readable
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_REACHED = "not reached"
@@ -141,6 +140,7 @@ class Chapter:
         self.marked: set[str] = set()
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
         self.publication = _publication(study, parameters)
+        self.whose_patients = downloads.whose_patients(study, whose, bool(self.publication))
         _FOR_PUBLICATION.set(self.publication)
         self._use_style()
         say(banner(study, self.changed, whose))
@@ -184,7 +184,7 @@ class Chapter:
                 return
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
-        png = _image(fig, "png", dpi=DISPLAY_DPI)
+        png = downloads.image(fig, "png", dpi=DISPLAY_DPI)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
         _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
         say(f"**Figure {label}.** {caption}")
@@ -237,8 +237,9 @@ class Chapter:
         if self.writes_files:
             folder = _folder(self.out / "tables")
             tables.write_csv(frame, folder / f"{stem}.csv")
-            (folder / f"{stem}.html").write_text(_page(html, f"Table {label}. {_unmarked(caption)}"), encoding="utf-8")
-            tables.write_docx(html, f"Table {label}. {_unmarked(caption)}", folder / f"{stem}.docx")
+            title = f"Table {label}. {_unmarked(caption)}"
+            (folder / f"{stem}.html").write_text(_page(html, title, self.whose_patients), encoding="utf-8")
+            tables.write_docx(html, title, folder / f"{stem}.docx", self.whose_patients)
 
     def answered(self, items):
         """Reporting items that name only tables and figures which this chapter shows.
@@ -311,6 +312,10 @@ class Chapter:
         from lib import open_ranges
 
         return open_ranges.mark(quantity, label) if self.is_published_analysis else ""
+
+    def of_invented(self, text: str) -> str:
+        """A text on what is invented beyond the print; blank for an own cohort."""
+        return text if self.study is None or self.study.invented else ""
 
     def leaves_open(self, *patterns: str) -> None:
         """Show what the paper leaves open of the numbers above: those recorded since the last call, and any named.
@@ -388,7 +393,7 @@ class Chapter:
 
         folder = _folder(self.out / "figures")
         for kind in ("png", "svg", "pdf"):
-            (folder / f"{stem}.{kind}").write_bytes(_image(fig, kind, dpi=PRINT_DPI))
+            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi=PRINT_DPI, words=self.whose_patients))
 
     @staticmethod
     def _use_style() -> None:
@@ -448,7 +453,7 @@ def _comparison(judged):
     order = {verdict: i for i, verdict in enumerate(("differs", published.UNACCOUNTED, "not derivable", "reproduced", "method"))}
     shown = judged.sort_values("verdict", key=lambda verdicts: verdicts.map(order), kind="stable")
     shown = shown.assign(
-        Figure=shown.quantity.map(readable) + " (" + shown.unit + ")",
+        Figure=shown.quantity.map(readable) + " (" + shown.unit.map(in_print) + ")",
         Verdict=[row.verdict + ("" if row.as_expected else " (unexpected)") for row in shown.itertuples()])
     shown = shown.rename(columns={"printed": "Printed", "recomputed": "Recomputed", "place": "Where printed"})
     keys = ["Figure", "Printed", "Recomputed", "Verdict"]
@@ -484,15 +489,6 @@ def _display(data: dict, metadata: dict | None = None) -> None:
     display(data, metadata=metadata or {}, raw=True)
 
 
-def _image(fig, kind: str, dpi: int) -> bytes:
-    """A figure as bytes without clock or version in them."""
-    metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
-                "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-    return buffer.getvalue()
-
-
 def _close(fig) -> None:
     import matplotlib.pyplot as plt
 
@@ -509,7 +505,7 @@ def _unmarked(text: str) -> str:
     return _html.unescape(text.replace("*", "").replace("`", "").replace("\\", ""))
 
 
-def _page(html: str, title: str) -> str:
-    escaped = _html.escape(title)
+def _page(html: str, title: str, words: str = "") -> str:
+    escaped, note = _html.escape(title), f"<p><small>{_html.escape(words)}</small></p>\n" if words else ""
     return (f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><title>{escaped}</title></head>\n'
-            f"<body>\n<main>\n<h1>{escaped}</h1>\n{html}\n</main>\n</body>\n</html>\n")
+            f"<body>\n<main>\n<h1>{escaped}</h1>\n{html}\n{note}</main>\n</body>\n</html>\n")

@@ -55,3 +55,8 @@ def readable(quantity: str) -> str:
     words = ", ".join(named)
     words = words if words[1:2].isupper() else f"{words[:1].upper()}{words[1:]}"  # mRECIST keeps its small m
     return f"{words}: {statistic}" if statistic else words
+
+
+def in_print(unit: str) -> str:
+    """A unit as a reader expects it: ``10^3/uL`` of the data is ``10³/µL``, ``um`` is ``µm``."""
+    return "µm" if unit == "um" else unit.replace("10^3", "10³").replace("10^9", "10⁹").replace("/uL", "/µL").replace("umol", "µmol")

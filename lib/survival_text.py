@@ -29,7 +29,7 @@ def screening_sentence(screens: list, alpha: float) -> str:
         return "No univariate test could be computed."
     names = pd.concat([screen.covariate[screen.p_value < alpha] for screen in screens])
     adjusted = adjust(p_values, "holm")
-    found = f"{len(names)} were below {alpha:.2g}" + (f" ({', '.join(names)})" if len(names) else "")
+    found = f"{len(names)} were below {alpha:.2g}" + (f" ({'; '.join(names)})" if len(names) else "")
     return (f"Of **{len(p_values)}** univariate tests {found}; if nothing mattered, chance alone would give about "
             f"{alpha * len(p_values):.1f}. After Holm's adjustment for all of them **{int((adjusted < alpha).sum())}** remain.")
 
@@ -87,10 +87,13 @@ def delayed_sentence(entered: dict) -> str:
     return " ".join(sentences)
 
 
-def arms_sentence(arms: dict, choices) -> str:
-    """Median survival of each first treatment, with the number of patients and deaths behind it."""
+UNPRINTED_BY_TREATMENT = " The paper prints no survival by treatment: which patient had which is ours."
+
+
+def arms_sentence(arms: dict, choices, marks: dict | None = None) -> str:
+    """Median survival of each first treatment, with the number of patients and deaths behind it, and the mark of its range."""
     shown = [f"{plain(arm)} {in_months(choices.median(curve).value)} ({counted(curve.n_events, 'death')} of {curve.n})"
-             for arm, curve in arms.items()]
+             f"{(marks or {}).get(arm, '')}" for arm, curve in arms.items()]
     return f"Median survival by first treatment: {join(shown)}."
 
 
@@ -240,6 +243,18 @@ def early_deaths(time, died, landmark_months: float) -> str:
             "same from treatment as from the landmark, and only the medians move. In patients who die earlier they would not be.")
 
 
+def landmark_columns(screens: dict, time, died, landmark_months: float) -> str:
+    """Why the columns of the three-month visit and of the landmark agree, where they do; `screens` from `batteries.screen_labs`."""
+    if not {"3 months", "landmark"} <= set(screens):
+        return ""
+    visit, landmark = (screens[heading].set_index("covariate").hazard_ratio for heading in ("3 months", "landmark"))
+    left_out = counted(int((time <= landmark_months).sum()), "patient")
+    if (died & (time <= landmark_months)).any() or not np.allclose(visit, landmark.reindex(visit.index), equal_nan=True):
+        return f"From the landmark on, {left_out} of {len(time)} are left out, and the columns of Table 4.4 may differ for that."
+    return (f"In Table 4.4 the columns *3 months* and *landmark* agree because nobody died in the first {landmark_months:g} months: a Cox model "
+            f"compares patients at each death only ({left_out} of {len(time)} left out).")
+
+
 def delayed(entered: dict, n: int, smallest_risk_set: int) -> dict:
     """Caption and alternative text of the delayed-entry figure."""
     return {"caption": f"Naive and delayed-entry Kaplan-Meier curves by time zero, n = {n}, with the number at risk below; the delayed "
@@ -282,17 +297,17 @@ def best_cut(searched: pd.DataFrame, corrected: float | None, continuous, alpha:
             "patient has to live, so this comparison carries its own immortal time.")
 
 
-def arms(found: dict, choices) -> dict:
-    """Caption and alternative text of survival by first treatment."""
+def arms(found: dict, choices, more: str = "") -> dict:
+    """Caption (with `more` at its end) and alternative text of survival by first treatment."""
     sizes = join(f"{plain(arm)} n = {curve.n}" for arm, curve in found.items())
     return {"caption": f"Overall survival by first treatment ({sizes}), Kaplan-Meier with {choices.coverage} {choices.modern_interval} "
-                       "bands. The groups differ in disease, not only in treatment.",
+                       f"bands. The groups differ in disease, not only in treatment.{more}",
             "alt": arms_sentence(found, choices)}
 
 
-def switched(found: dict, switch, crossovers: str, p: float | None, choices) -> str:
+def switched(found: dict, switch, crossovers: str, p: float | None, choices, marks: dict | None = None) -> str:
     """Medians by first treatment, how switches count, and what the test is worth."""
-    return (f"{arms_sentence(found, choices)} {counted(int(np.isfinite(switch).sum()), 'patient')} switched; their follow-up counts by "
+    return (f"{arms_sentence(found, choices, marks)} {counted(int(np.isfinite(switch).sum()), 'patient')} switched; their follow-up counts by "
             f"*{crossovers}*. Log-rank {p_value(p)} tells groups apart, not treatments.")
 
 

@@ -121,7 +121,7 @@ def _defuse(cell):
     return f"'{line}" if _FORMULA.match(line) else line
 
 
-def write_docx(html: str, caption: str, path: Path) -> None:
+def write_docx(html: str, caption: str, path: Path, words: str = "") -> None:
     """Write a table as a Word document with a real Word table.
 
     Parameters
@@ -131,11 +131,16 @@ def write_docx(html: str, caption: str, path: Path) -> None:
     caption : str
         Plain text above the table.
     path : Path
+    words : str
+        Who the patients are, in a line below the table.
     """
     import docx
+    from docx.shared import Pt
 
     document = docx.Document()
     add_word_table(document, html, caption)
+    if words:
+        document.add_paragraph().add_run(words).font.size = Pt(7)
     save_docx(document, path)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib import toxicity
+from lib import liver_scores, published, toxicity
 from lib.liver_scores import PairedChange
 from lib.narrative import interval, join, number, p_value, percent, plain
 from lib.proportions import proportion
+from lib.quantity_names import readable
 from lib.toxicity_tables import ANALYTE_NAMES, NAMED_AT_MOST, limits
 
 
@@ -222,3 +223,26 @@ def observed_window(events: pd.DataFrame) -> str:
     if onset.empty:
         return "no day of onset is recorded"
     return f"events began on days {number(onset.min(), 0)} to {number(onset.max(), 0)}"
+
+
+def printed_of_events(events: pd.DataFrame) -> str:
+    """Which rows of the table of adverse events the paper prints, and that the others were invented freely."""
+    printed = published.read_ledger().quantity
+    ours = sorted(events["term"].dropna().unique())
+    counted = [term for term in ours if f"clinical_toxicity.{'_'.join(term.lower().split())}.count" in set(printed)]
+    figures = printed[printed.str.match(r"clinical_toxicity\..*\.(?:count|grade|min|max)$")].drop_duplicates()
+    return (f"**Of {len(ours)} terms of Table 2.6 the paper counts the patients of {len(counted) or 'none'}.** What it prints of "
+            f"clinical toxicity is {join(readable(name).removeprefix('Clinical toxicity, ') for name in figures)}. All else in this table, by term and by treatment, "
+            "was invented freely within these figures.")
+
+
+def printed_of_scores(scores: pd.DataFrame, visit: str) -> str:
+    """Which liver scores the paper prints, and that the others follow from values that were invented freely."""
+    printed = published.read_ledger().quantity
+    known = {name: label for name, label in liver_scores.SCORES.items()
+             if not liver_scores.before_and_after(scores, name, after=visit).dropna().empty}
+    theirs = {name for name in known if printed.str.startswith(f"{name}.").any()}
+    others = [label for name, label in known.items() if name not in theirs]
+    return (f"**Of the scores in Table 2.10 the paper prints {join(known[name] for name in known if name in theirs)} only, and of all patients "
+            f"only.** {join(others)}, and every line by treatment, follow from laboratory values that were invented freely within the "
+            "printed figures.")

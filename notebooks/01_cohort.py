@@ -43,6 +43,7 @@ from lib.cohort import read_cohort
 from lib.figures import cohort as figures
 from lib.narrative import Chapter, percent, plain, say
 from lib.survival.estimate import follow_up, kaplan_meier
+from lib.survival_text import UNPRINTED_BY_TREATMENT
 
 study = read_cohort(cohort)
 chapter = Chapter("01_cohort", study, cohort=cohort, conf_level=conf_level, age_cut_years=age_cut_years,
@@ -110,7 +111,8 @@ cohort_records.record_treated(chapter, study)
 variables = baseline.baseline_variables(study, age_cut_years, early_treatment_months)
 chapter.table(
     cohort_tables.table_one(variables, first_treatment, show_p_values), "1.1", stub="Level", group="Characteristic",
-    caption=f"Patients at baseline, all (N = {n_treated}) and by first treatment: n/N (%) or mean ± SD.",
+    caption=f"Patients at baseline, all (N = {n_treated}) and by first treatment: n/N (%) or mean ± SD."
+            + chapter.of_invented(cohort_text.UNPRINTED_BY_TREATMENT),
     labels={"Level": "Characteristic"}, notes=cohort_tables.table_one_notes(first_treatment, show_p_values))
 
 # %%
@@ -155,7 +157,8 @@ chapter.figure(
     figures.draw_swimmer(courses, study.treatments, responses, scan_months), "1.2", individual=True,
     alt=cohort_text.courses(study),
     caption=f"Course of each patient to death or last contact, in months, N = {n_treated:,}; time zero is the first "
-            f"treatment.{cohort_text.drawn_of(len(courses), n_treated)}")
+            f"treatment.{cohort_text.drawn_of(len(courses), n_treated)}"
+            + chapter.of_invented(UNPRINTED_BY_TREATMENT))
 
 # %%
 say(cohort_text.gap(patients, early_treatment_months))
@@ -183,13 +186,13 @@ say(cohort_text.outside_limits(eligibility, n_treated))
 # %% [markdown]
 # ## Did each receive the treatment that the rule names?
 #
-# The rule of Krzyston et al. 2020, as code: ablation for patients with at most `ablation_max_lesions` liver lesions,
-# each smaller than `ablation_size_limit_mm`, in a place that can be ablated; embolisation for all others, with
-# drug-eluting beads unless the patient preferred radioembolisation. Place and preference are not in the rows. So an
+# The rule of Krzyston et al. 2020, as code: ablation for patients with few and small liver lesions in a place that can
+# be ablated; embolisation for all others, with drug-eluting beads unless the patient preferred radioembolisation. Place and preference are not in the rows. So an
 # ablated patient *outside* the limits departs from the rule, while an embolised patient *inside* them may have had a
 # lesion out of reach.
 
 # %%
+say(cohort_text.ablation_rule(limits))
 allocated = protocol.allocation(study, limits)
 cohort_records.record_allocation(chapter, allocated, limits)
 if allocated["rule"].notna().any():

@@ -199,6 +199,7 @@ if not recorded:
 
 # %%
 if recorded:
+    say(chapter.of_invented(text.printed_of_events(events)))
     listed = tables.events_table(events, patients, conf_level)
     chapter.table(listed, "2.6", f"Clinical adverse events {window}, by term and worst CTCAE grade, patients, N = {n_treated}.",
                   **tables.events_layout(listed),
@@ -269,6 +270,7 @@ scored = max(each.n for each in change.values())
 
 # %%
 if scored:
+    say(chapter.of_invented(text.printed_of_scores(scores, toxicity_visit)))
     chapter.table(tables.score_table(scores, patients, toxicity_visit, conf_level), "2.10",
                   f"Liver scores at baseline and {visit} in the patients with both, n/N, by first treatment; a higher score is a "
                   "worse liver.",

@@ -232,13 +232,14 @@ if lab_screens:
         caption=f"Univariate Cox regression on each laboratory value, N = {n_treated}: hazard ratio per standard deviation "
                 f"(SD) with Wald {coverage} interval and P ({cox_ties} ties).",
         notes=[f"*Landmark*: the three-month values of patients still followed at {landmark_months:g} months, counted from there.",
-               "SD in reference units (g/dL, mg/dL, U/L, 10^3/uL, mmol/L)."])
+               "SD in reference units (g/dL, mg/dL, U/L, 10³/µL, mmol/L)."])
 else:
     say(text.NO_LAB_SCREEN)
 
 # %%
 at_visits = [found for heading, found in lab_screens.items() if heading != "landmark"]
 say(text.screening_sentence([screen, *at_visits], alpha))
+say(text.landmark_columns(lab_screens, time, died, landmark_months))
 
 # %% [markdown]
 # ## The analysis that the data deserve
@@ -473,11 +474,13 @@ chapter.leaves_open()
 
 # %%
 arms, switch, arms_test = batteries.by_first_treatment(study, crossovers, conf_level)
-chapter.figure(figures.draw_arms(arms, choices), "4.12", **text.arms(arms, choices))
+chapter.figure(figures.draw_arms(arms, choices), "4.12",
+               **text.arms(arms, choices, chapter.of_invented(text.UNPRINTED_BY_TREATMENT)))
 
 # %%
 records.record_arms(chapter, arms, choices)
-say(text.switched(arms, switch, crossovers, arms_test.p_value, choices))
+marks = {arm: chapter.mark(f"os_treatment.first_treatment.{records.slug(arm)}.median") for arm in arms}
+say(text.switched(arms, switch, crossovers, arms_test.p_value, choices, marks))
 chapter.leaves_open("os_treatment.first_treatment.*")
 
 # %% [markdown]

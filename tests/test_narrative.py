@@ -192,6 +192,36 @@ def test_figure_files_are_the_same_bytes_each_time_and_hold_no_clock(shown, monk
         assert b"CreationDate" not in first and b"<dc:date>" not in first and b"Software" not in first
 
 
+def test_saved_files_say_whose_patients_they_show_and_the_shown_figure_does_not(shown, out):
+    """Pillow, python-docx and the SVG's own text are read back: the words must survive outside the page."""
+    from PIL import Image
+
+    fig = drawn()
+    chapter = Chapter("04_survival", REFERENCE)
+    chapter.figure(fig, "4.1", caption="c", alt="a")
+    chapter.table(pd.DataFrame({"Group": ["all"], "n": [3]}), "4.1", "c")
+    words, files = "Invented patients: re-run of Krzyston et al. 2020, see README", out / "figures"
+    assert not fig.texts
+    picture = Image.open(files / "figure_4_1.png")
+    assert picture.text["Description"] == words
+    width, height = fig.get_size_inches()
+    assert picture.size == pytest.approx((300 * width, 300 * (height + 0.2)), abs=1.5)
+    strip = picture.convert("L").crop((0, picture.height - 58, picture.width, picture.height))
+    assert strip.getextrema()[0] < 200
+    assert words in (files / "figure_4_1.svg").read_text("utf-8")
+    assert words.encode() in (files / "figure_4_1.pdf").read_bytes()
+    assert words in (out / "tables" / "table_4_1.html").read_text("utf-8")
+    assert docx.Document(out / "tables" / "table_4_1.docx").paragraphs[-1].text == words
+
+
+def test_words_that_go_with_files_of_an_own_cohort():
+    from lib.downloads import whose_patients
+
+    own = SimpleNamespace(invented=False)
+    assert whose_patients(own) == "Contains patient data" and whose_patients(own, for_publication=True) == ""
+    assert whose_patients(None, "**Invented patients.** Of another paper.").startswith("Invented patients")
+
+
 def test_an_axes_is_as_good_as_its_figure(shown, out):
     fig = drawn()
     Chapter("04_survival", REFERENCE).figure(fig.axes[0], "4.2", caption="c", alt="a")

@@ -366,7 +366,7 @@ def test_values_of_r_are_found_by_the_patients_and_by_nothing_else(reference):
 def test_screening_sentence_counts_what_chance_would_find():
     screen = pd.DataFrame({"covariate": ["a", "b", "c"], "p_value": [0.01, 0.5, np.nan]})
     assert text.screening_sentence([screen, screen[:2]], 0.05) == (
-        "Of **4** univariate tests 2 were below 0.05 (a, a); if nothing mattered, chance alone would give about 0.2. After Holm's "
+        "Of **4** univariate tests 2 were below 0.05 (a; a); if nothing mattered, chance alone would give about 0.2. After Holm's "
         "adjustment for all of them **2** remain.")
     assert text.screening_sentence([screen[1:2]], 0.05).startswith("Of **1** univariate tests 0 were below 0.05; ")
 
@@ -440,3 +440,19 @@ def test_close_medians_are_written_on_either_side_of_their_lines():
     assert _crowded({"a": 9.3, "b": 9.4, "c": 24.0}, 3) == {"a"}
     assert _crowded({"a": 9.4, "b": 9.4}, 3) == {"a"}
     assert _crowded({"a": np.inf, "b": np.inf, "c": None, "d": 5.0}, 3) == set()
+
+
+def test_columns_that_agree_because_nobody_died_before_the_landmark_say_so():
+    """A Cox model looks at the times of death only: without an early death the two fits are the same."""
+    screens = {heading: pd.DataFrame({"covariate": ["ALT"], "hazard_ratio": [1.5]}) for heading in ("3 months", "landmark")}
+    time, died = np.array([2.0, 5.0, 9.0]), np.array([False, True, True])
+    assert "agree because nobody died in the first 3 months" in text.landmark_columns(screens, time, died, 3.0)
+    assert "1 patient of 3" in text.landmark_columns(screens, time, died, 3.0)
+    assert "may differ" in text.landmark_columns(screens, time, np.array([True, True, True]), 3.0)
+    assert text.landmark_columns({}, time, died, 3.0) == ""
+
+
+def test_a_comparison_names_the_patients_and_not_the_level():
+    grouping = groups.Grouping("Disease", pd.Series(["n", "y"]), {"n": "No", "y": "Yes"}, patients={"n": "patients without it", "y": "patients with it"})
+    assert "longer in patients without it (22.0 months) than in patients with it (8.0 months)" in wording.comparison_sentence(
+        grouping, {"n": 22.0, "y": 8.0}, 0.763)

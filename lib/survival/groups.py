@@ -1,7 +1,7 @@
 """What a cohort offers to survival analysis: the groupings of the paper's Table 2, and the covariates of the Cox models."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -41,12 +41,20 @@ class Grouping:
         Level -> its name for readers, in the order shown.
     known_months : ndarray or None, shape (n_patients,)
         Months from first treatment at which the level became known; None where it was known at treatment.
+    patients : dict
+        Level -> its patients in a sentence; where empty, the names of the levels in italics.
     """
 
     title: str
     labels: pd.Series
     levels: dict
     known_months: np.ndarray | None = None
+    patients: dict = field(default_factory=dict)
+
+    @property
+    def in_words(self):
+        """Level -> its patients, as a sentence names them."""
+        return {level: self.patients.get(level, f"*{name}*") for level, name in self.levels.items()}
 
     @property
     def known(self):
@@ -144,7 +152,8 @@ def _labelled(flags, yes, no):
 
 def _by_extrahepatic(study):
     return Grouping("Extrahepatic disease", _labelled(study.patients.extrahepatic_disease, "yes", "no"),
-                    {"no": "No", "yes": "Yes"})
+                    {"no": "No", "yes": "Yes"},
+                    patients={"no": "patients without extrahepatic disease", "yes": "patients with extrahepatic disease"})
 
 
 def _by_meld(study):
@@ -152,7 +161,8 @@ def _by_meld(study):
 
     change = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
     return Grouping("MELD score at 3 months", _labelled(change.increased, "increased", "not_increased"),
-                    {"not_increased": "Decreased or stable", "increased": "Increased"}, visit_months(study.labs, study.patients))
+                    {"not_increased": "Decreased or stable", "increased": "Increased"}, visit_months(study.labs, study.patients),
+                    {"not_increased": "patients whose MELD score fell or stayed the same", "increased": "patients whose MELD score rose"})
 
 
 def _by_gap(study, early_treatment_months):
@@ -161,7 +171,8 @@ def _by_gap(study, early_treatment_months):
     early = early.mask(treatment_gap(study.patients).isna())
     cut = f"{early_treatment_months:g} months"
     return Grouping("Time from liver metastasis to treatment", _labelled(early, "early", "late"),
-                    {"early": f"≤{cut}", "late": f">{cut}"})
+                    {"early": f"≤{cut}", "late": f">{cut}"},
+                    patients={"early": f"patients treated within {cut} of the liver metastasis", "late": "patients treated later"})
 
 
 def _by_response(study):
@@ -170,7 +181,8 @@ def _by_response(study):
     responder = is_responder(month_3_response(study.lesions, "mRECIST", study.patients.patient))
     return Grouping("Imaging response by mRECIST", _labelled(responder, "responders", "non_responders"),
                     {"responders": "Responders", "non_responders": "Non-responders"},
-                    visit_months(study.lesions, study.patients))
+                    visit_months(study.lesions, study.patients),
+                    {"responders": "responders by mRECIST", "non_responders": "non-responders"})
 
 
 def visit_months(table, patients, visit="month_3"):

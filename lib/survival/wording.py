@@ -94,11 +94,11 @@ def comparison_sentence(grouping, medians: dict, p: float | None, alpha: float =
     if len(medians) > 2:
         raise SurvivalDataError(f"{grouping.title} has {len(medians)} levels; the sentence compares two.")
     (first, one), (second, other) = medians.items()
-    names, shown = grouping.levels, [("not reached" if math.isinf(m) else f"{m:.1f} months") for m in (one, other)]
+    names, shown = grouping.in_words, [("not reached" if math.isinf(m) else f"{m:.1f} months") for m in (one, other)]
     how = compare_medians(one, other)
     verb = "was not comparable between" if how == "not comparable" else f"was {how} in"
     joint = "and" if how in ("the same", "not comparable") else "than in"
     tested = "no test is possible" if p is None else f"log-rank P = {p:.3f}"
     warning = "" if p is None or p < alpha or how == "the same" else " (chance alone could explain a difference of this size)"
-    return (f"**{grouping.title}.** Median survival {verb} *{names[first]}* ({shown[0]}) {joint} *{names[second]}* ({shown[1]}); "
+    return (f"**{grouping.title}.** Median survival {verb} {names[first]} ({shown[0]}) {joint} {names[second]} ({shown[1]}); "
             f"{tested}, {evidence(p, alpha)}{warning}.")
