@@ -11,7 +11,6 @@ from lib.identified.results import CONTRADICTED, PROOFS_HOLD, TEMPTING, UNDECIDE
 from lib.identified_tables import COMPARISONS, capital
 from lib.narrative import join
 from lib.published import LedgerError, read_ledger
-from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
 from lib.reconstruction_tables import coverage_of
 from lib.survival.estimate import kaplan_meier
 
@@ -91,6 +90,8 @@ def own_claim(predicate: str) -> str:
 
 def _limits(name: str) -> Between:
     """Proved limits of a quantity as the file of ranges has them, or the room that its printed figure leaves."""
+    from lib.reconstruct.completion.printed import CompletionError, PrintedFigures  # brings a search with it that no other sentence needs
+
     ranges = read_ranges()
     if name in ranges.index and ranges.ground[name]:
         return Between(ranges.proved_low[name], ranges.proved_high[name])
