@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from lib.identified.predicates import holds, names_in
-from lib.identified.ranges import IMPLIED, NARROWED, OPEN, shown
-from lib.identified.results import TEMPTING, UNDECIDED, VERDICTS, read_values
+from lib.identified.predicates import Between, decided, holds, names_in
+from lib.identified.ranges import IMPLIED, NARROWED, OPEN, read_ranges, shown
+from lib.identified.results import CONTRADICTED, PROOFS_HOLD, TEMPTING, UNDECIDED, VERDICTS, read_values
 from lib.identified_tables import COMPARISONS, capital
 from lib.narrative import join
+from lib.published import LedgerError, read_ledger
+from lib.reconstruction_tables import coverage_of
 from lib.survival.estimate import kaplan_meier
 
 GROUPS = {
@@ -30,8 +32,9 @@ def pinned(rows: pd.DataFrame, by_counts: int) -> str:
     """How many quantities have each grade, and the ends of the list."""
     counts, pinned_first = rows.grade.value_counts(), rows[rows.grade != IMPLIED]
     return (f"Of **{len(rows)}** quantities that the cohorts give, **{counts.get(IMPLIED, 0)}** are implied, {counts.get(NARROWED, 0)} "
-            f"narrowed and **{counts.get(OPEN, 0)}** open; {by_counts} more, such as response rates, are arithmetic on printed counts. Of those "
-            f"that are not implied, the best pinned is {_named(pinned_first.iloc[0])}, the least {_named(pinned_first.iloc[-1])}.")
+            f"narrowed and **{counts.get(OPEN, 0)}** open; {by_counts} more, such as response rates, are arithmetic on printed counts. Relative "
+            "to what the printed counts alone allow, the best pinned of those that are not implied is "
+            f"{_named(pinned_first.iloc[0])}, the least {_named(pinned_first.iloc[-1])}.")
 
 
 def _named(row) -> str:
@@ -67,7 +70,7 @@ def claim_sentences(verdicts: pd.DataFrame) -> str:
 
 
 def own_claim(predicate: str) -> str:
-    """What the cohorts kept say of a reader's own predicate."""
+    """What the proofs say of a reader's own predicate, and the cohorts kept."""
     values = read_values(names_in(predicate))
     found = holds(predicate, {name: values[name].to_numpy(float) for name in names_in(predicate) if name in values})
     parts = []
@@ -78,7 +81,33 @@ def own_claim(predicate: str) -> str:
     known = found[~np.isnan(found)]
     verdict = ("true in every cohort found" if len(known) and known.all() else "false in every cohort found" if len(known) and not known.any()
                else "undecided by the paper" if len(known) else "not computed in any cohort")
-    return f"`{predicate}` is true in {join(parts) if parts else 'no cohort'}: {verdict}."
+    counted = f"is true in {join(parts) if parts else 'no cohort'}"
+    proof = decided(predicate, _limits)
+    if proof is not None:
+        return f"`{predicate}` is {IMPLIED if proof else CONTRADICTED}: {VERDICTS[IMPLIED if proof else CONTRADICTED]}. It {counted}. {PROOFS_HOLD}"
+    return f"No proof decides it. `{predicate}` {counted}: {verdict}."
+
+
+def _limits(name: str) -> Between:
+    """Proved limits of a quantity as the file of ranges has them, or the room that its printed figure leaves."""
+    from lib.reconstruct.completion.printed import CompletionError, PrintedFigures  # brings a search with it that no other sentence needs
+
+    ranges = read_ranges()
+    if name in ranges.index and ranges.ground[name]:
+        return Between(ranges.proved_low[name], ranges.proved_high[name])
+    try:
+        return Between(*PrintedFigures(read_ledger()).interval(name))
+    except (CompletionError, LedgerError):
+        return Between(-np.inf, np.inf)
+
+
+def calibrated(calibration: pd.DataFrame) -> str:
+    """How often ranges made as the tolerant tier's held a known truth, from ``data/calibration.csv``."""
+    coverage = coverage_of(calibration)
+    shares = 100 * coverage.coverage[coverage.measure == "ensemble"]
+    return (f"In {calibration.trial.nunique()} simulated trials with known patients, reconstructed from their printed figures alone and within seconds "
+            f"each, the middle 95% of the cohorts held the truth in {shares.min():.0f} to {shares.max():.0f}% of the trials, by statistic (chapter 0). "
+            "A range is thus a lower bound on how open a number is.")
 
 
 def edge_curves(extremes: pd.DataFrame, grouping: str, patients: pd.DataFrame, flags: dict) -> dict:

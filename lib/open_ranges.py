@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from fnmatch import fnmatchcase
 
-from lib.identified.ranges import GRADES, Range, lookup, read_ranges
+from lib.identified.ranges import GRADES, IMPLIED, Range, lookup, read_ranges
 from lib.quantity_names import readable
 
 SIGNS = {"implied": "●", "narrowed": "◐", "open": "○", "not searched": "–"}
@@ -35,7 +35,8 @@ def mark(quantity: str, label: str = "") -> str:
     if found is None:
         text = f"{SIGNS[NOT_SEARCHED]} range {NOT_SEARCHED}"
     else:
-        text = f"{SIGNS[found.grade]} {_span(found)} in all cohorts found: {found.grade}"
+        where = ", proved" if found.grade == IMPLIED else " in all cohorts found"
+        text = f"{SIGNS[found.grade]} {html.escape(_span(found))}{where}: {found.grade}"
     return f' <span class="open-range">({label}{": " if label else ""}{text})</span>'
 
 
@@ -67,7 +68,7 @@ def note(names: list[str]) -> str:
     meanings = "; ".join(f"{SIGNS[grade]} <em>{grade}</em>: {html.escape(meaning)}" for grade, meaning in [*GRADES.items(), (NOT_SEARCHED, WHY_NOT)]
                          if grade in grades)
     return (f'<details class="open-ranges"><summary>{len(names)} {what} not printed by the paper. Over all cohorts found that agree with it: '
-            f"{counts}.</summary>\n<table><thead><tr><th scope=\"col\">Number</th><th scope=\"col\">Range over all cohorts found</th>"
+            f"{counts}.</summary>\n<table><thead><tr><th scope=\"col\">Number</th><th scope=\"col\">Proved value, or range over all cohorts found</th>"
             f'<th scope="col">Grade</th></tr></thead><tbody>{rows}</tbody></table>\n<p>{meanings}. A range found is a lower bound of what is possible, '
             "and shares of cohorts are no probabilities. Quote no single cohort's value.</p></details>")
 

@@ -25,7 +25,7 @@
 # %% tags=["parameters"]
 cohort = "reference"          # a folder under data/, or a path to your own
 most_left = 0.5               # largest share of counts-only cohorts left inside for a quantity to count as narrowed; 0 to 1
-edge_drawn = "meld_change"    # whose two extreme cohorts are drawn: "meld_change", "mrecist_response" or "treatment_gap"
+edge_drawn = "mrecist_response"  # whose two extreme cohorts are drawn: "meld_change", "mrecist_response" or "treatment_gap"
 own_claim = "os_treatment.at_24_months >= 0.25"  # your own statement: quantities of data/identified.csv and numbers, compared
 deciding_power = 0.8          # power that a study should have to decide a comparison; above 0.5, below 1
 
@@ -37,6 +37,7 @@ from lib.figures import identified as figures
 from lib.identified import results
 from lib.identified.ranges import GRADES, read_ranges
 from lib.narrative import Chapter, say
+from lib.reconstruction_tables import read_made
 from lib.survival.groups import groupings
 
 study = read_cohort(cohort)
@@ -56,17 +57,23 @@ chapter = Chapter("06_identified", study, cohort=cohort, most_left=most_left, ed
 #   hospital's own patients were to look like one rather than another.
 # - A **proof** is another matter: where every possible order was enumerated, or arithmetic on printed counts settles the
 #   question, no cohort at all can lie outside the limits. Proofs from enumeration take the printed P values to be those of
-#   log-rank tests and the printed intervals to be those of SPSS.
+#   log-rank tests and the printed intervals to be those of SPSS, and no two times to be alike; they leave out the figures that
+#   chapter 0 gives up. Cohorts of the tolerant tier need not give every figure at printed precision, so they may break a proof.
 #
 # The **yardstick** is a set of cohorts that know only what the paper *counts*: patients, deaths, groups, response tables,
 # length of follow-up. If they spread as widely as the ensemble, then the paper's medians, intervals and P values
 # have said nothing about the quantity.
 
 # %%
+calibration, calibration_source = read_made("calibration.csv", "make calibrate")
+say(calibration_source if calibration is None else text.calibrated(calibration))
+
+# %%
 ranges = read_ranges()
 rows = tables.graded(ranges, most_left)
 say(f"- **implied**: {GRADES['implied']}.\n- **narrowed**: at most {100 * most_left:g}% of the cohorts that know the printed "
-    "counts alone lie where the middle 95% of the tolerant tier lies.\n- **open**: more than that do.")
+    "counts alone lie where the middle 95% of the tolerant tier lies.\n- **open**: more than that do. It is the tolerant tier that is judged by; the exact tier may be "
+    "narrower, or lie elsewhere.")
 
 # %% [markdown]
 # ## From pinned to open
@@ -96,7 +103,8 @@ chapter.table(
             "tiers, limits that are proved, the yardstick, and the grade.",
     notes=["Where treatment matters, treatments are dealt anew among patients whom no printed figure tells apart. *Values dealt at random*: the "
            "reference cohort's values, dealt to the patients of each cohort; laboratory values so that, as printed, none is significant.",
-           "The tolerant tier may lie a little outside a proved limit, which holds for cohorts at printed precision."])
+           "Cohorts of the tolerant tier need not agree at printed precision, so they can lie well outside a proved limit, and their middle 95% can "
+           "miss the exact tier altogether."])
 
 # %%
 counts = rows.grade.value_counts()
@@ -111,8 +119,8 @@ chapter.record({f"identified.{grade}.count": int(counts.get(grade, 0)) for grade
 #
 # A claim is *implied* or *contradicted* only by proof. Where there is none, a directed search looks for cohorts
 # that push the claim's quantity as far as it will go in either direction; a claim that survives that is *held in all
-# found*, which is less than implied. All others are *undecided*: some cohorts that agree with every printed figure say
-# yes, and some say no.
+# found*, which is less than implied. All others are *undecided*: of the cohorts found, which agree with the paper at least
+# within the tolerance, some say yes, and some say no.
 
 # %%
 verdicts = results.read_result(results.VERDICT_FILE)
@@ -120,7 +128,9 @@ chapter.table(
     tables.claim_table(verdicts), "6.2", left=["Place", "Verdict", "Ground"],
     caption=f"{len(verdicts)} claims, each against every agreeing cohort found: verdict, share of the tolerant / exact tier in which it is true, "
             "cohorts for and against it (those of the directed search and of dealt treatments included), and the ground of a proof.",
-    notes=tables.meanings())
+    notes=[*tables.meanings(), results.PROOFS_HOLD,
+           "Of the tests of chapter 4 the claims read the log-rank, Wald, Firth and permutation tests; the weighted ones (Breslow-Wilcoxon, "
+           "Tarone-Ware) are not among them."])
 
 # %%
 say(text.of_verdicts(verdicts))
@@ -130,7 +140,8 @@ chapter.record({f"ensemble_claims.{verdict.replace(' ', '_')}.count": int((verdi
 judged = tables.verdict_rows(verdicts)
 chapter.figure(
     figures.draw_verdicts(judged), "6.2",
-    caption=f"Share of the tolerant tier's cohorts in which each of {len(judged)} claims is true, with its verdict. A full bar is no proof.",
+    caption=f"Share of the tolerant tier's cohorts in which each of {len(judged)} claims is true, with its verdict. A full bar is no "
+            f"proof, and an empty one no disproof. {results.PROOFS_HOLD}",
     alt=f"Bars of {len(judged)} claims by verdict; {int((judged.verdict == results.UNDECIDED).sum())} of them are undecided.")
 
 # %%
@@ -157,7 +168,8 @@ chapter.figure(
 # ### Your own statement
 #
 # The parameter `own_claim` takes any comparison of the quantities of chapters 1 to 4, by the names under which they
-# are kept in `data/identified.csv`, joined by `and`, `or` and `not`. It is held against every cohort kept.
+# are kept in `data/identified.csv`, joined by `and`, `or` and `not`. The proofs are asked first; then it is held against
+# every cohort kept.
 
 # %%
 say(text.own_claim(own_claim))
@@ -166,7 +178,7 @@ say(text.own_claim(own_claim))
 # ## How firmly does a claim stand?
 #
 # The **fragility** of a claim is the fewest patients whose outcome would have to be another, dead instead of alive at last
-# contact or the reverse, for the claim to flip. Every choice of patients is tried. The changed cohort no longer agrees
+# contact or the reverse, for the claim to flip. Every choice of up to three patients is tried. The changed cohort no longer agrees
 # with the paper; the number says how much hangs on single patients.
 
 # %%
@@ -174,8 +186,10 @@ fragility = results.read_result(results.FRAGILITY_FILE)
 chapter.table(
     tables.fragility_table(fragility, verdicts), "6.3", left=["Verdict"],
     caption=f"Fewest patients whose vital status has to change to flip a claim, over {int(fragility.n_cohorts.max())} agreeing cohorts drawn at random "
-            "from the ensemble: in the most fragile cohort, in half of them, in the firmest, and the share in which one patient suffices.",
-    notes=["Left out: claims that vital status does not move, or with too slow a test to try every change."])
+            f"from the ensemble, every choice of up to {results.TOO_MANY - 1} patients tried: in the most fragile cohort, in half of them, in the "
+            "firmest, and the share in which one patient suffices.",
+    notes=[f"*over {results.TOO_MANY - 1}*: no choice of up to {results.TOO_MANY - 1} patients flips the claim; more were not tried.",
+           "Left out: claims that vital status does not move, or with too slow a test to try every change."])
 
 # %%
 say(text.firmness(fragility, verdicts))
@@ -210,7 +224,8 @@ say(text.deciding_sentence(needed, deciding_power))
 # ## What it costs
 #
 # All quantities of all cohorts are computed by compiled kernels, which the tests hold to lifelines, greenwood and firthmodels.
-# On axes like these, time in step with the number of cohorts is a line that rises one decade for each decade.
+# On logarithmic axes, as those of the left panel, time in step with the number of cohorts is a line that rises one decade for
+# each decade.
 
 # %%
 scale = results.read_result(results.SCALE_FILE)

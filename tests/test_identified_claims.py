@@ -8,6 +8,8 @@ import pytest
 from lifelines import KaplanMeierFitter
 from scipy.stats import fisher_exact
 
+from lib import identified_text as text
+from lib.figures import identified as figures
 from lib.identified import claims, directed, fragility, results
 from lib.identified.cohorts import Cohorts, from_table
 from lib.identified.predicates import Between, PredicateError, decided, holds, names_in
@@ -248,3 +250,32 @@ def test_patients_needed_are_read_off_the_sizes():
                           "power_middle": [0.5, 0.8, 0.9], "power_upper": [0.8, 0.9, 1.0]})
     row = results.patients_needed(table, 0.8).iloc[0]
     assert (row.fewest, row.middle, row.most) == (24, 48, np.inf)
+
+
+@pytest.mark.parametrize(("predicate", "says"), [
+    # Table 2: median 9 months and P = 0.102
+    ("os_treatment.treatment_gap.p < 0.05", "is contradicted: the opposite is proved"),
+    ("os_treatment.at_12_months <= 0.5", "is implied: proved of every cohort that gives the printed figures"),
+    ("os_treatment.mrecist_response.hazard_ratio > 1", "No proof decides it"),
+])
+def test_a_readers_claim_is_held_against_the_proofs_first(predicate, says):
+    assert says in text.own_claim(predicate)
+
+
+def test_the_share_of_truths_held_is_read_off_the_calibration():
+    # four trials, truth inside all and half of the ranges
+    rows = [{"trial": trial, "measure": "ensemble", "statistic": name, "share_below": share, "share_up_to": share}
+            for name, shares in (("a", [0.5] * 4), ("b", [0.5, 0.5, 0.0, 1.0])) for trial, share in enumerate(shares)]
+    said = text.calibrated(pd.DataFrame(rows))
+    assert "In 4 simulated trials" in said and "in 50 to 100% of the trials" in said
+
+
+def test_the_cost_figure_writes_numbers_as_numbers():
+    table = pd.DataFrame({"n_cohorts": [100, 1000, 2000, 10000, 100000], "cpu_seconds": [0.2, 1.8, 3.5, 17.0, 170.0],
+                          "memory_mb": [344.0, 349.0, 355.0, 600.0, 3900.0]})
+    fig = figures.draw_scale(table)
+    fig.canvas.draw()
+    for ax in fig.axes:
+        words = [label.get_text() for axis in (ax.xaxis, ax.yaxis) for label in [*axis.get_ticklabels(), *axis.get_ticklabels(minor=True)]]
+        assert not any("$" in word for word in words) and {"100", "1,000", "2,000", "10,000", "100,000"} <= set(words)
+    assert fig.axes[1].get_ylim()[0] == 0

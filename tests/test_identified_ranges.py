@@ -39,7 +39,8 @@ def test_a_table_of_ranges_by_hand():
     assert (row.n_cohorts, row.n_missing, row.proved_high) == (3, 1, 4.0)
 
 
-@pytest.mark.parametrize(("value", "decimals", "expected"), [(1.234, 2, "1.23"), (np.inf, 1, "not reached"), (-0.0, 1, "0.0"), (np.nan, 1, "none")])
+@pytest.mark.parametrize(("value", "decimals", "expected"), [(1.234, 2, "1.23"), (np.inf, 1, "not reached"), (-0.0, 1, "0.0"), (np.nan, 1, "none"),
+                                                           (0.0004, 3, "<0.001"), (0.0006, 3, "0.001"), (0.0004, 2, "0.00")])
 def test_numbers_are_shown_as_in_the_chapters(value, decimals, expected):
     assert ranges.shown(value, decimals) == expected
     assert ranges.shown(np.inf, 2, "") == "infinite"

@@ -24,7 +24,8 @@ def made(**changes):
     ({"unit": "%"}, "4.2 to 9.0%"), ({"unit": ""}, "4.2 to 9.0"), ({"grade": "implied", "proved_low": 5.0, "proved_high": 5.01}, "5.0 months")])  # fmt: skip
 def test_a_range_has_its_unit_behind_a_number_only(monkeypatch, changes, says):
     monkeypatch.setattr(open_ranges, "lookup", lambda name: made(**changes))
-    assert f" {says} in all cohorts found: " in open_ranges.mark("a.median") and f"<td>{says}</td>" in open_ranges.note(["a.median"])
+    where = ", proved" if changes.get("grade") == "implied" else " in all cohorts found"
+    assert f" {says}{where}: " in open_ranges.mark("a.median") and f"<td>{says}</td>" in open_ranges.note(["a.median"])
 
 
 def test_a_note_counts_its_grades_and_shows_what_is_pinned_first(monkeypatch):

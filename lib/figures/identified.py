@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from lib.figures.style import BLUE, FULL_WIDTH_IN, GREEN, GREY, INK, LINE_STYLES, ORANGE, PALE, PALETTE, SKY, VERMILION
 from lib.identified.ranges import IMPLIED, NARROWED, OPEN
@@ -155,7 +156,7 @@ def draw_power(table: pd.DataFrame, names: dict[str, str], power: float) -> Figu
 
 
 def draw_scale(table: pd.DataFrame) -> Figure:
-    """Time and memory against the number of cohorts, both axes logarithmic.
+    """Time on a logarithmic axis and memory on one from nought, against the number of cohorts.
 
     Parameters
     ----------
@@ -166,14 +167,23 @@ def draw_scale(table: pd.DataFrame) -> Figure:
     -------
     Figure
     """
-    fig = Figure(figsize=(FULL_WIDTH_IN, 2.5))
+    fig = Figure(figsize=(FULL_WIDTH_IN, 2.8))
     for ax, column, label, colour, marker in zip(fig.subplots(1, 2), ("cpu_seconds", "memory_mb"),
-                                                 ("Time of one core (seconds)", "Largest memory (MB)"), (BLUE, VERMILION), "os"):
+                                                 ("Time of one core\n(seconds, log scale)", "Largest memory (MB)"), (BLUE, VERMILION), "os"):
         ax.plot(table.n_cohorts, table[column], color=colour, marker=marker, markersize=4)
-        for row in table.itertuples():
+        for row, before in zip(table.itertuples(), [0, *table.n_cohorts]):
             value = getattr(row, column)
-            ax.annotate(f"{value:,.1f}" if value < 10 else f"{value:,.0f}", (row.n_cohorts, value), xytext=(0, 5), textcoords="offset points",
-                        ha="center", fontsize=7)
-        ax.set(xscale="log", yscale="log", xlabel="Cohorts (log scale)", ylabel=f"{label}, log")
-        ax.margins(y=0.25)
+            lift = 9 if column == "memory_mb" and row.n_cohorts < 3 * before else 0  # two near points at nearly one height
+            ax.annotate(f"{value:,.1f}" if value < 10 else f"{value:,.0f}", (row.n_cohorts, value), xytext=(-2, 5 + lift),
+                        textcoords="offset points", ha="right", fontsize=7)  # to the left, as the line rises to the right
+        ax.set(xscale="log", yscale="log" if column == "cpu_seconds" else "linear", xlabel="Cohorts (log scale)", ylabel=label)
+        ax.margins(x=0.15, y=0.2)
+        ax.set_xticks(table.n_cohorts, [f"{n:,}" for n in table.n_cohorts], rotation=40, ha="right", rotation_mode="anchor")
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        if column == "cpu_seconds":
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,g}"))
+            ax.yaxis.set_minor_formatter(NullFormatter())
+        else:
+            ax.set_ylim(0, 1.2 * table[column].max())
+            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
     return fig

@@ -98,7 +98,7 @@ for _name in ("meld_change", "mrecist_response"):
     _known(f"os_treatment.{_name}.landmark_p", f"log-rank P from the landmark at 3 months, {GROUPINGS[_name][2]}", decimals=3)
     _known(f"os_treatment.{_name}.landmark_hazard_ratio", f"hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
 _known("os_treatment.treatment_gap.per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment")
-_known("os_treatment.cox.treatment_gap_per_month.hazard_ratio", "the same in the Cox table")
+_known("os_treatment.cox.treatment_gap_per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment, in the Cox table")
 _known("os_treatment.treatment_gap.corrected_p", "P of the best cut of the time to treatment, corrected for the search", decimals=3)
 for _treatment, _slug in SLUGS.items():
     _known(f"os_treatment.first_treatment.{_slug}.median", f"median overall survival after {_treatment}", "months", 4, 1, True)
@@ -128,8 +128,8 @@ for _analyte in dealt.FOLLOWED:
         _known(dealt.lab_name(_analyte, _visit), f"hazard ratio per SD of {_analyte if _analyte in ('albumin', 'bilirubin') else _analyte.upper()}, "
                f"{_visit.replace('month_3', '3 months')} (values dealt at random)")
 _known("response.kappa", "Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
-_known("response.kappa.lower", "lower limit of that kappa", "", 3, 2, True)
-_known("response.kappa.upper", "upper limit of that kappa", "", 3, 2, True)
+_known("response.kappa.lower", "lower limit of Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
+_known("response.kappa.upper", "upper limit of Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
 _known("response.worse_by_mrecist.count", "patients with a worse category by mRECIST than by RECIST", "patients", 3, 0, True)
 
 

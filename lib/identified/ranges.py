@@ -22,13 +22,15 @@ from lib.refusal import Refusal
 FILE = DATA / "identified.csv"
 IMPLIED, NARROWED, OPEN = "implied", "narrowed", "open"
 GRADES = {
-    IMPLIED: "proved: every cohort that agrees with the printed figures gives the same number as it is shown",
-    NARROWED: "at most half of the cohorts that know the printed counts alone lie where the middle 95% of the ensemble lies",
-    OPEN: "more than half do: the printed survival figures hardly say more than the printed counts",
+    IMPLIED: "proved: every cohort that gives the printed figures at printed precision, less those that chapter 0 gives up, with no two times alike, "
+             "gives the same number as it is shown; a cohort of the tolerant tier may give another",
+    NARROWED: "at most half of the cohorts that know the printed counts alone lie where the middle 95% of the tolerant tier lies",
+    OPEN: "more than half do: judged by the tolerant tier, the printed survival figures hardly say more than the printed counts",
 }
 MOST_LEFT = 0.5
 """Largest share of marginals-only cohorts inside the ensemble's middle range for a quantity to count as narrowed."""
 MIDDLE = (0.025, 0.975)
+P_DECIMALS = 3
 COLUMNS = ["quantity", "title", "unit", "chapter", "decimals", "grade", "share_left", "share_below", "exact_share_left", "exact_share_below", "ground", "proved_low", "proved_high",
            "low", "high", "tolerant_lower", "tolerant_middle", "tolerant_upper", "exact_low", "exact_high",
            "marginals_lower", "marginals_upper", "n_cohorts", "n_missing"]
@@ -84,11 +86,16 @@ class Range:
 
 
 def shown(value: float, decimals: int, unit: str = "months") -> str:
-    """A number as the collection shows it; infinity is ``not reached`` for a time, ``infinite`` for a ratio."""
+    """A number as the collection shows it; infinity is ``not reached`` for a time, ``infinite`` for a ratio.
+
+    What has three decimals is a P value: one that rounds to nought is ``<0.001``.
+    """
     if np.isnan(value):
         return "none"
     if np.isinf(value):
         return "not reached" if unit == "months" else "infinite"
+    if decimals == P_DECIMALS and 0 <= value < 0.0005:
+        return "<0.001"
     return f"{value + 0.0:.{decimals}f}"
 
 

@@ -15,13 +15,16 @@ FRAGILITY_FILE, DECIDING_FILE, SCALE_FILE = "fragility.csv", "deciding.csv", "id
 IMPLIED, CONTRADICTED, HELD, FAILED = "implied", "contradicted", "held in all found", "held in none found"
 UNDECIDED, NOT_TESTABLE = "undecided", "not testable"
 VERDICTS = {
-    IMPLIED: "printed figures prove it",
-    CONTRADICTED: "printed figures prove the opposite",
+    IMPLIED: "proved of every cohort that gives the printed figures at printed precision",
+    CONTRADICTED: "the opposite is proved of them",
     HELD: "true in every cohort found; a search for a counterexample met none",
     FAILED: "false in every cohort found; a search for an example met none",
-    UNDECIDED: "some cohorts that agree with the paper say yes, some say no",
+    UNDECIDED: "of the cohorts found, which agree with the paper at least within the tolerance, some say yes and some say no",
     NOT_TESTABLE: "it needs patients treated otherwise, and the study has one arm",
 }
+PROOFS_HOLD = ("A proof holds for cohorts that give the printed figures at printed precision, less the figures that chapter 0 gives up, with no "
+               "two times alike. Cohorts of the tolerant tier, and those searched or dealt from it, may break it, and then count for or against all the same.")
+"""What a proof is of, for the notes of tables and figures."""
 TEMPTING = "tempting"
 """Place of a claim that the paper does not make, but that its figures invite."""
 TOO_MANY = 4
