@@ -19,8 +19,8 @@ from pathlib import Path
 import numba
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.stats import norm
+import scipy  # its parts load where they are used
+from scipy.special import ndtri
 
 from lib.published import DATA, read_ledger
 from lib.reconstruct.constraints import GroupComparison, Interval, SurvivalConstraints, survival_constraints
@@ -115,7 +115,7 @@ def readings_by_test(order: Order, comparison: GroupComparison, test: str) -> tu
     p = comparison.p_value
     wide = replace(comparison, p_value=Interval(max(p.lower - P_LEEWAY, 0.0), min(p.upper + P_LEEWAY, 1.0)))
     found, hull = label_readings(order, wide)
-    ends = norm.isf(p.upper / 2), norm.isf(p.lower / 2)
+    ends = -ndtri(p.upper / 2), -ndtri(p.lower / 2)
     kept = []
     for reading in found:
         labels = np.array(reading.labels, np.int64)
@@ -174,8 +174,10 @@ def whole_days(solution: Solution, days_of_a_month: float, seconds: float = SECO
     n = programme.n
     apart = np.eye(n)[:-1] - np.eye(n)[1:]
     lower, upper = np.array(programme.bounds).T * days_of_a_month
-    answer = milp(np.zeros(n), integrality=np.ones(n), bounds=Bounds(np.ceil(lower - 1e-9), np.floor(upper - 1e-9)),
-                  constraints=[LinearConstraint(left / days_of_a_month, -np.inf, right - 1e-7), LinearConstraint(apart, -np.inf, -1)],
+    bounds = scipy.optimize.Bounds(np.ceil(lower - 1e-9), np.floor(upper - 1e-9))
+    rows = (left / days_of_a_month, -np.inf, right - 1e-7), (apart, -np.inf, -1)
+    answer = scipy.optimize.milp(np.zeros(n), integrality=np.ones(n), bounds=bounds,
+                                 constraints=[scipy.optimize.LinearConstraint(*each) for each in rows],
                   options={"time_limit": seconds})
     if answer.status == 2:
         return None

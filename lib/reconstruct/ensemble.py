@@ -25,9 +25,6 @@ import numpy as np
 import pandas as pd
 
 from lib.published import DATA, read_ledger
-from lib.reconstruct.completion.assignment import assign_treatment_and_response
-from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
-from lib.reconstruct.completion.visits import visit_days
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.executor import ExecutorError, run_tasks, write_whole
@@ -132,6 +129,11 @@ def _with_treatment(skeleton: pd.DataFrame | None, rng: np.random.Generator) -> 
     """A skeleton with treatments and responses as the cross-tables count them; None if they cannot be met."""
     if skeleton is None:
         return None
+    # slow to load: only where cohorts are made, not where their tolerance is shown
+    from lib.reconstruct.completion.assignment import assign_treatment_and_response
+    from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
+    from lib.reconstruct.completion.visits import visit_days
+
     printed = PrintedFigures(_ledger())
     for _ in range(ATTEMPTS):
         try:

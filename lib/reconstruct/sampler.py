@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from lib.reconstruct import scoring
 from lib.reconstruct.constraints import (GROUPINGS, ConstraintError, GroupComparison, Grouping, Interval, MedianRow,
@@ -213,7 +213,7 @@ def constraint_arrays(trial: TrialConstraints, tolerance: Tolerance) -> tuple[np
     z_ends = np.empty((len(trial.comparisons), 2))
     for number, comparison in enumerate(trial.comparisons):
         p = widened(comparison.p_value, tolerance.p)
-        z_ends[number] = norm.isf(min(max(p.upper, 0.0), 1.0) / 2), norm.isf(min(max(p.lower, 0.0), 1.0) / 2)
+        z_ends[number] = [-ndtri(min(max(end, 0.0), 1.0) / 2) for end in (p.upper, p.lower)]
     ends = [end for part in (trial.follow_up_median, trial.follow_up_min, trial.follow_up_max)
             for end in (part.lower, part.upper)]
     landmarks = [(months, share.lower, share.upper) for months, share in sorted(trial.survival.items())]

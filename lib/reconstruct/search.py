@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.published import read_ledger
@@ -155,7 +155,7 @@ def label_readings(order: Order, comparison: GroupComparison) -> tuple[list[Labe
         The order's bounds, tightened by what all the labellings imply.
     """
     rows = np.array([row.as_array() for row in comparison.rows])
-    chi_square = np.array([chi2.isf(comparison.p_value.upper, 1), chi2.isf(comparison.p_value.lower, 1)])
+    chi_square = np.array([chdtri(1, comparison.p_value.upper), chdtri(1, comparison.p_value.lower)])
     found, capacity, hull = 1, 0, np.empty_like(order.bounds)
     while found > capacity:
         capacity = max(found, 4096)

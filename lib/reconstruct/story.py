@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
+import scipy  # its parts load where they are used
 
 from lib.reconstruct import scoring
 from lib.reconstruct.ambiguities import exact_solutions
@@ -136,7 +136,7 @@ def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:
             for sign in (1.0, -1.0):
                 cost = np.zeros(n)
                 cost[place] = sign
-                answer = linprog(cost, left, right, bounds=programme.bounds, method="highs")
+                answer = scipy.optimize.linprog(cost, left, right, bounds=programme.bounds, method="highs")
                 if answer.status == 0:
                     earliest[place] = min(earliest[place], answer.x[place])
                     latest[place] = max(latest[place], answer.x[place])

@@ -13,7 +13,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
+import scipy  # its parts load where they are used
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.reconstruct.constraints import Interval, MedianRow, SurvivalConstraints
@@ -132,12 +132,12 @@ class TimesProgramme:
         """Largest share of every half width that times can keep free at once; negative if no times exist."""
         left = np.column_stack([np.array(self._left), self._half])
         cost = np.append(np.zeros(self.n), -1.0)
-        answer = linprog(cost, left, self._right, bounds=[*self.bounds, (-1.0, 1.0)], method="highs")
+        answer = scipy.optimize.linprog(cost, left, self._right, bounds=[*self.bounds, (-1.0, 1.0)], method="highs")
         return float(answer.x[-1]) if answer.status == 0 else -1.0
 
     def extreme(self, place: int, sign: int) -> float:
         """Earliest (sign 1) or latest (sign -1) time, months, of the patient at a place; NaN if no times exist."""
-        answer = linprog(sign * np.eye(self.n)[place], np.array(self._left), self._right, bounds=self.bounds, method="highs")
+        answer = scipy.optimize.linprog(sign * np.eye(self.n)[place], np.array(self._left), self._right, bounds=self.bounds, method="highs")
         return sign * float(answer.fun) if answer.status == 0 else np.nan
 
     def nearest(self, target: np.ndarray, room: float) -> np.ndarray | None:
@@ -153,7 +153,7 @@ class TimesProgramme:
         left = np.block([[np.array(self._left), none], [identity, -identity], [-identity, -identity]])
         right = np.concatenate([np.array(self._right) - room * np.array(self._half), target, -target])
         cost = np.concatenate([np.zeros(self.n), np.ones(self.n)])
-        answer = linprog(cost, left, right, bounds=[*self.bounds, *[(0, None)] * self.n], method="highs")
+        answer = scipy.optimize.linprog(cost, left, right, bounds=[*self.bounds, *[(0, None)] * self.n], method="highs")
         return answer.x[:self.n] if answer.status == 0 else None
 
 

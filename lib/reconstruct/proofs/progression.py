@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linprog
+import scipy  # its parts load where they are used
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.reconstruct import kernels
@@ -77,7 +77,7 @@ def _must_be_before(solution: Solution, median: float) -> np.ndarray:
     for place in range(programme.n):
         cost = np.zeros(programme.n)
         cost[place] = -1.0
-        answer = linprog(cost, left, right, bounds=programme.bounds, method="highs")
+        answer = scipy.optimize.linprog(cost, left, right, bounds=programme.bounds, method="highs")
         early[place] = answer.status == 0 and -answer.fun < median - 1e-6
     return early
 

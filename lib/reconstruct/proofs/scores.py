@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.stats import t as student
+import scipy  # its parts load where they are used
+from scipy.special import stdtrit
 
 from lib.published import parse_printed
 from lib.quantity_names import readable
@@ -147,7 +147,7 @@ def _squares(sd: Interval, total: int, n: int) -> tuple[float, float]:
 
 def _paired_squares(p: Interval, total: int, n: int) -> tuple[float, float]:
     """Ends of the sum of squared changes whose paired t test has its P value in an interval."""
-    farthest, nearest = (student.isf(end / 2, n - 1) for end in (p.lower, p.upper))
+    farthest, nearest = (-stdtrit(n - 1, end / 2) for end in (p.lower, p.upper))
     mean = abs(total) / n
     least, most = ((mean / t) ** 2 * n * (n - 1) + total**2 / n for t in (farthest, nearest))
     return least, most
@@ -157,8 +157,9 @@ def _whole(rows, ends, n: int) -> tuple[str, np.ndarray | None]:
     """Whole numbers from 0 to n whose weighted sums lie between ends: verdict, and the numbers if there are any."""
     lower, upper = np.array(ends, float).T
     matrix = np.array([np.asarray(row, float) for row in rows])
-    answer = milp(np.zeros(matrix.shape[1]), constraints=LinearConstraint(matrix, lower, upper),
-                  integrality=np.ones(matrix.shape[1]), bounds=Bounds(0, n), options={"time_limit": SECONDS})
+    answer = scipy.optimize.milp(
+        np.zeros(matrix.shape[1]), constraints=scipy.optimize.LinearConstraint(matrix, lower, upper),
+        integrality=np.ones(matrix.shape[1]), bounds=scipy.optimize.Bounds(0, n), options={"time_limit": SECONDS})
     if answer.status == 2:
         return IMPOSSIBLE, None
     if answer.x is None:
