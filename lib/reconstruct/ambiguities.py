@@ -178,7 +178,7 @@ def whole_days(solution: Solution, days_of_a_month: float, seconds: float = SECO
     rows = (left / days_of_a_month, -np.inf, right - 1e-7), (apart, -np.inf, -1)
     answer = scipy.optimize.milp(np.zeros(n), integrality=np.ones(n), bounds=bounds,
                                  constraints=[scipy.optimize.LinearConstraint(*each) for each in rows],
-                  options={"time_limit": seconds})
+                                 options={"time_limit": seconds})
     if answer.status == 2:
         return None
     if answer.x is None:
