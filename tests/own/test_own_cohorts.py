@@ -9,6 +9,7 @@ import matplotlib
 import own_cohorts
 import pytest
 
+import lib.downloads
 import lib.narrative
 from lib.cohort import read_cohort
 from lib.contract import CONTRACT
@@ -27,7 +28,7 @@ def tell(monkeypatch, tmp_path):
     """A function that runs the chapters for an own cohort; returns all that they show, as text, and what they hand on."""
     monkeypatch.setattr(lib.narrative, "ROOT", tmp_path)
     monkeypatch.delenv("STUDY_OUT", raising=False)
-    monkeypatch.setattr(lib.narrative, "_image", lambda fig, kind, dpi: fig.draw_without_rendering() or b"")
+    monkeypatch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": fig.draw_without_rendering() or b"")
     matplotlib.use("Agg")
 
     def run(folder, **changed):
@@ -122,7 +123,7 @@ def quantities_of(monkeypatch, tmp_path):
     """What a chapter hands on without the columns of a list, figures left undrawn."""
     monkeypatch.setattr(lib.narrative, "ROOT", tmp_path)
     monkeypatch.delenv("STUDY_OUT", raising=False)
-    monkeypatch.setattr(lib.narrative, "_image", lambda fig, kind, dpi: b"")
+    monkeypatch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": b"")
     monkeypatch.setattr(lib.narrative, "_display", lambda data, metadata=None: None)
 
     def run(chapter, column, count):
