@@ -119,7 +119,7 @@ def test_a_folder_without_a_run_needs_everything(tmp_path):
 
 
 def test_the_whole_study_run_again_does_nothing_in_under_two_seconds(study_run):
-    """The bound is issue 9's; the account must name every chapter, or there would be nothing to skip."""
+    """The bound is what a reader takes for nothing; the account must name every chapter, or there would be nothing to skip."""
     made = json.loads((study_run.out / "made.json").read_text())
     assert set(made["chapters"]) == {source.name for source in find_sources(ROOT / "notebooks")}
     written = {path: path.stat().st_mtime_ns for path in study_run.out.rglob("*.ipynb")}

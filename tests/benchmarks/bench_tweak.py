@@ -1,6 +1,6 @@
 """How long a tweak takes: each cell run again in a live kernel, and a changed parameter until its page is there.
 
-Run with ``.venv/bin/python tests/benchmarks/bench_tweak.py``; issue 9 asks for a median cell under 0.2 s, none over
+Run with ``.venv/bin/python tests/benchmarks/bench_tweak.py``; wanted are a median cell under 0.2 s, none over
 2 s, and a page within 6 s.
 """
 
