@@ -196,7 +196,7 @@ def draw_rates(rates: Mapping[str, pd.DataFrame]):
     groups = next(iter(rates.values())).group.unique()
     figure, axes = plt.subplots(2, 1, figsize=(WIDTH_IN, 1.5 + 0.62 * len(groups) * 2), sharex=True)
     for ax, (rate, title) in zip(axes, (("ORR", "Objective response (CR + PR)"), ("DCR", "Disease control (CR + PR + SD)"))):
-        for k, (criterion, table) in enumerate(rates.items()):
+        for k, table in enumerate(rates.values()):
             _rate_rows(ax, table[table.rate.eq(rate)].reset_index(drop=True), 0.17 * (1 - 2 * k) if len(rates) > 1 else 0.0, k)
         ax.set_yticks(range(len(groups)), ["all" if group == "total" else group for group in groups])
         ax.set_ylim(len(groups) - 0.5, -0.5)

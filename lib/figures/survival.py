@@ -417,7 +417,7 @@ def draw_left_out(medians: dict, p_values: dict, alpha: float):
     figure, axes = plt.subplots(2, 1, figsize=(FULL_WIDTH_IN, 0.27 * (len(medians) + len(p_values)) + 1.3),
                                 height_ratios=[max(len(medians), 1), max(len(p_values), 1)])
     for ax, rows, xlabel in [(axes[0], medians, "Median (months)"), (axes[1], p_values, "Log-rank P")]:
-        for i, (label, (everyone, without)) in enumerate(reversed(rows.items())):
+        for i, (everyone, without) in enumerate(reversed(rows.values())):
             without = np.asarray(without, dtype=float)
             ax.plot(without[np.isfinite(without)], np.full(np.isfinite(without).sum(), i), "|", color=PALETTE[0], markersize=10)
             if everyone is not None and np.isfinite(everyone):

@@ -10,7 +10,6 @@ import pandas as pd
 from scipy.special import chdtri
 from scipy.stats import fisher_exact
 
-from lib.identified import kernels
 from lib.identified.claims import printed_quantities
 from lib.identified.cohorts import TREATMENTS, Cohorts
 from lib.identified.predicates import holds, names_in

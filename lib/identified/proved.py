@@ -213,8 +213,3 @@ def _of_times(found: list[Solution]) -> dict[str, Limits]:
         reverse = [min(reverse[0], earliest[middle]), max(reverse[1], latest[middle])]
     return ({name: Limits(float(low[name]), float(high[name]), ORDERS) for name in names}
             | {"follow_up.reverse_km.median": Limits(*map(float, reverse), ORDERS)})
-
-
-def _extreme_time(solution: Solution, place: int, sign: int) -> float:
-    """Earliest (sign 1) or latest (sign -1) time of the patient at a place."""
-    return solution.programme.extreme(place, sign)

@@ -122,7 +122,7 @@ def number_of(cell, decimal: str) -> float:
     CellError
         On anything else; thousands separators are refused, as 1,234 can be two numbers.
     """
-    if isinstance(cell, bool) or isinstance(cell, datetime.date):
+    if isinstance(cell, (bool, datetime.date)):
         raise CellError("a number", "clear or correct the cell")
     if isinstance(cell, (int, float)):
         return float(cell)

@@ -295,7 +295,7 @@ class _Conversion:
             return
         known = [key for key in dict.fromkeys(self.done.tables["patients"]["patient"]) if key]
         labels = {key: f"P{place:03d}" for place, key in enumerate(known, start=1)}
-        for table, frame in self.done.tables.items():
+        for frame in self.done.tables.values():
             frame["patient"] = frame["patient"].map(lambda key: labels.get(key, key))
         self.done.stamps = [Stamp(s.table, s.column, labels.get(s.patient, s.patient), s.date, s.place) for s in self.done.stamps]
         self.done.time_zero = {labels.get(key, key): date for key, date in self.done.time_zero.items()}

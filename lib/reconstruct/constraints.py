@@ -143,7 +143,7 @@ class _Ledger:
 
     def __init__(self, ledger: pd.DataFrame):
         binding = ledger[ledger.expected.isin(["reproduced", "method"])]
-        self._rows = {quantity: rows for quantity, rows in binding.groupby("quantity")}
+        self._rows = dict(iter(binding.groupby("quantity")))
 
     def __contains__(self, quantity: str) -> bool:
         return quantity in self._rows

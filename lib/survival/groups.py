@@ -275,7 +275,7 @@ def lab_covariates(study, visit):
 def model_covariates(study, early_treatment_months=4.0):
     """The covariates known at first treatment whose Cox models are checked: label -> (values, whether continuous)."""
     patients, covariates = study.patients, {}
-    for name, grouping in groupings(study, early_treatment_months).items():
+    for grouping in groupings(study, early_treatment_months).values():
         if grouping.known_months is None:
             second = list(grouping.levels)[1]
             covariates[f"{grouping.title}: {grouping.levels[second]}"] = (

@@ -71,14 +71,14 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
         if broken or value in allowed[stem]:
             continue
         said = f"{_printed(ledger, f'{stem}.median')} ({_printed(ledger, f'{stem}.lower')} to {_printed(ledger, f'{stem}.upper')})"
-        whole = [month for month in range(math.ceil(allowed[stem].lower), math.ceil(allowed[stem].upper))]
+        whole = range(math.ceil(allowed[stem].lower), math.ceil(allowed[stem].upper))
         proofs.append(Proof(
             f"{said}, {readable(stem)}: times are whole months, so that the median is one", POSSIBLE if whole else IMPOSSIBLE,
             "interval arithmetic on the printed strings, each rounded",
             f"a median in the middle of such limits lies from {allowed[stem].lower:.2f} to {allowed[stem].upper:.2f} months",
             (f"{stem}.median", f"{stem}.lower", f"{stem}.upper")))
         cut = _centre(ledger, stem, lambda text, lower_limit=False: truncated_interval(text))
-        whole = [month for month in range(math.ceil(cut.lower), math.ceil(cut.upper))]
+        whole = range(math.ceil(cut.lower), math.ceil(cut.upper))
         proofs.append(Proof(
             f"{said}, {readable(stem)}: times are whole months, and the limits were cut off instead of rounded",
             POSSIBLE if whole else IMPOSSIBLE, "interval arithmetic on the printed strings, each cut off",
