@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.published import DATA, parse_printed, read_ledger
+from lib.published import DATA, read_ledger
 from lib.quantity_names import readable
 from lib.reconstruct.alternatives import comparison_of, demanded, given_up
 from lib.reconstruct.constraints import survival_constraints
@@ -24,7 +24,8 @@ from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.enumeration import TOUCHING
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof
+from lib.reconstruct.proofs.claim import NOT_FOUND, POSSIBLE, Proof, decided
+from lib.reconstruct.proofs.printed import printed_counts, printed_texts
 from lib.reconstruct.search import bounded_order, solutions, treated_patients
 
 FILE = DATA / "proofs.csv"
@@ -43,7 +44,7 @@ def quick_proofs(ledger: pd.DataFrame) -> list[Proof]:
     -------
     list of Proof
     """
-    constraints, numbers = survival_constraints(ledger), _numbers(ledger)
+    constraints, numbers = survival_constraints(ledger), printed_counts(ledger)
     events = {f"the {numbers['recist.total.pd.count']} patients with progressive disease by RECIST":
               numbers["recist.total.pd.count"]}
     return [*counts.percentages_of_another_number(ledger), *clocks.truncated_percentages(ledger),
@@ -78,7 +79,7 @@ def liver_pfs(ledger: pd.DataFrame) -> list[Proof]:
     -------
     list of Proof
     """
-    constraints, numbers = survival_constraints(ledger), _numbers(ledger)
+    constraints, numbers = survival_constraints(ledger), printed_counts(ledger)
     solved = exact_readings(constraints)
     patients = treated_patients(max(solved, key=lambda each: round(each.room, 6)), constraints, np.random.default_rng(1))
     progressed, outside = numbers["mrecist.total.pd.count"], numbers["extrahepatic_progression.count"]
@@ -117,11 +118,11 @@ def excluded_limits(ledger: pd.DataFrame) -> list[Proof]:
         constraints = demanded(ledger, quantity)
         comparison = comparison_of(constraints, quantity)
         beginnings = allowed_beginnings(constraints, comparison)
-        printed = ledger.printed[ledger.quantity == quantity].iloc[0]
+        printed = printed_texts(ledger, quantity)[0]
         proofs.append(Proof(
             f"{readable(quantity)} is {printed} while every other limit and median of the two groups, of everybody from "
             "first treatment and of the follow-up stands",
-            POSSIBLE if beginnings.n_found else IMPOSSIBLE if beginnings.complete else NOT_FOUND,
+            decided(beginnings.n_found) if beginnings.n_found or beginnings.complete else NOT_FOUND,
             f"all orders of deaths, censorings and group labels, patient by patient ({beginnings.n_steps:,} steps), each "
             "given up where the rows read so far contradict each other; distinct times, no P value used",
             f"{beginnings.n_found:,} beginnings of an order remain on which all three rows can be read", (quantity,)))
@@ -132,11 +133,6 @@ def proofs_table(proofs: list[Proof]) -> pd.DataFrame:
     """Proofs as the file has them, one row a claim."""
     rows = [asdict(proof) | {"quantities": " ".join(proof.quantities)} for proof in proofs]
     return pd.DataFrame(rows, columns=[*COLUMNS])
-
-
-def _numbers(ledger: pd.DataFrame) -> dict[str, int]:
-    rows = ledger[ledger.quantity.str.endswith(".count")]
-    return {row.quantity: int(parse_printed(row.printed).value) for row in rows.itertuples()}
 
 
 def main(arguments: list[str] | None = None) -> int:

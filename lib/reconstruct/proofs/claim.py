@@ -7,6 +7,11 @@ from dataclasses import dataclass
 IMPOSSIBLE, POSSIBLE, NOT_FOUND = "impossible", "possible", "not found"
 
 
+def decided(possible) -> str:
+    """The verdict where everything was tried: whether anything is left."""
+    return POSSIBLE if possible else IMPOSSIBLE
+
+
 @dataclass(frozen=True)
 class Proof:
     """A claim about every cohort that could stand behind the printed figures.

@@ -9,7 +9,8 @@ import pandas as pd
 from lib.published import parse_printed
 from lib.quantity_names import readable
 from lib.reconstruct.constraints import Interval, SurvivalConstraints, printed_interval
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, POSSIBLE, Proof
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, Proof, decided
+from lib.reconstruct.proofs.printed import printed_count, printed_texts
 from lib.reconstruct.proofs.scores import truncated_interval
 
 
@@ -39,7 +40,7 @@ def intervals_at_death_times(ledger: pd.DataFrame, constraints: SurvivalConstrai
     impossible = zeros and shortest >= at_most
     return [Proof(
         "The intervals from first treatment are of the Brookmeyer-Crowley kind (the default of R and of lifelines)",
-        IMPOSSIBLE if impossible else POSSIBLE,
+        decided(not impossible),
         "a bound on every time: such a limit is the time of a death, and nobody is followed for less than the shortest "
         "follow-up",
         f"{len(zeros)} lower limits are printed as 0, which stands for less than {at_most:g} months; the shortest "
@@ -64,7 +65,7 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
     broken = [stem for stem in stems if allowed[stem].empty]
     proofs = [Proof(
         "Every median is the middle of its printed interval (SPSS: median plus and minus 1.96 standard errors)",
-        IMPOSSIBLE if broken else POSSIBLE, "interval arithmetic on the printed strings",
+        decided(not broken), "interval arithmetic on the printed strings",
         f"{', '.join(map(readable, broken))} cannot be" if broken else f"all {len(stems)} intervals allow it", tuple(stems))]
     for stem in stems:
         value = parse_printed(_printed(ledger, f"{stem}.median")).value
@@ -73,7 +74,7 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
         said = f"{_printed(ledger, f'{stem}.median')} ({_printed(ledger, f'{stem}.lower')} to {_printed(ledger, f'{stem}.upper')})"
         whole = range(math.ceil(allowed[stem].lower), math.ceil(allowed[stem].upper))
         proofs.append(Proof(
-            f"{said}, {readable(stem)}: times are whole months, so that the median is one", POSSIBLE if whole else IMPOSSIBLE,
+            f"{said}, {readable(stem)}: times are whole months, so that the median is one", decided(whole),
             "interval arithmetic on the printed strings, each rounded",
             f"a median in the middle of such limits lies from {allowed[stem].lower:.2f} to {allowed[stem].upper:.2f} months",
             (f"{stem}.median", f"{stem}.lower", f"{stem}.upper")))
@@ -81,14 +82,14 @@ def symmetric_intervals(ledger: pd.DataFrame) -> list[Proof]:
         whole = range(math.ceil(cut.lower), math.ceil(cut.upper))
         proofs.append(Proof(
             f"{said}, {readable(stem)}: times are whole months, and the limits were cut off instead of rounded",
-            POSSIBLE if whole else IMPOSSIBLE, "interval arithmetic on the printed strings, each cut off",
+            decided(whole), "interval arithmetic on the printed strings, each cut off",
             f"the median then lies from {cut.lower:.2f} to {cut.upper:.2f} months", (f"{stem}.median",)))
     return proofs
 
 
 def truncated_percentages(ledger: pd.DataFrame) -> list[Proof]:
     """Whether every percentage of a table of counts could have been cut off instead of rounded."""
-    n = int(parse_printed(_printed(ledger, "cohort.n")).value)
+    n = printed_count(ledger, "cohort.n")
     figures = ledger[ledger.quantity.str.endswith((".count", ".percent")) & (ledger.expected == "reproduced")
                      & ledger.place.str.startswith("Table 1")]
     wide = figures.assign(stem=figures.quantity.str.rsplit(".", n=1).str[0],
@@ -96,7 +97,7 @@ def truncated_percentages(ledger: pd.DataFrame) -> list[Proof]:
     shares = {stem: 100 * parse_printed(row["count"]).value / n for stem, row in wide.iterrows()}
     cut = [stem for stem, share in shares.items() if share not in truncated_interval(wide.percent[stem])]
     return [Proof(
-        "The percentages of the patient table are cut off, not rounded", IMPOSSIBLE if cut else POSSIBLE,
+        "The percentages of the patient table are cut off, not rounded", decided(not cut),
         f"all {len(wide)} percentages against their counts",
         f"{len(cut)} of them are above the exact share" if cut else "all are at or below the exact share",
         tuple(f"{stem}.percent" for stem in cut))]
@@ -107,7 +108,7 @@ def visits_after_the_shortest_follow_up(ledger: pd.DataFrame, constraints: Survi
     visit = parse_printed(_printed(ledger, "visit.month_3.time")).value
     possible = constraints.follow_up_min.upper > visit
     return [Proof(
-        f"Every patient was examined at {visit:g} months or later", POSSIBLE if possible else IMPOSSIBLE,
+        f"Every patient was examined at {visit:g} months or later", decided(possible),
         "a bound on one time", f"the shortest follow-up is below {constraints.follow_up_min.upper:g} months",
         ("follow_up.min", "visit.month_3.time"))]
 
@@ -160,4 +161,5 @@ def _figures(ledger: pd.DataFrame, ending: str, wanted=lambda figure: True) -> l
 
 
 def _printed(ledger: pd.DataFrame, quantity: str) -> str:
-    return ledger.printed[ledger.quantity == quantity].iloc[0]
+    """What the first place prints."""
+    return printed_texts(ledger, quantity)[0]

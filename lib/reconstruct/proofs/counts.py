@@ -10,7 +10,8 @@ import pandas as pd
 from lib.consistency import table_cells
 from lib.proportions import denominators_giving
 from lib.published import agrees, parse_printed
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, POSSIBLE, Proof
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, Proof, decided
+from lib.reconstruct.proofs.printed import printed_counts
 
 
 def percentages_of_another_number(ledger: pd.DataFrame) -> list[Proof]:
@@ -66,7 +67,7 @@ def progression_by_both_criteria(ledger: pd.DataFrame) -> list[Proof]:
     Within a treatment, the patients with progression by both criteria can be any number that the two counts and the
     patients of the treatment allow; all combinations over the treatments are tried.
     """
-    counts = _counts(ledger)
+    counts = printed_counts(ledger)
     groups = [name.split(".")[1] for name in counts if name.startswith("recist.") and name.endswith(".pd.count")]
     groups = [name for name in groups if name != "total" and f"mrecist.{name}.pd.count" in counts]
     if not groups:
@@ -86,11 +87,11 @@ def progression_by_both_criteria(ledger: pd.DataFrame) -> list[Proof]:
     if outside is not None:
         proofs.append(Proof(
             f"{outside} extrahepatic progressions account for every patient who progressed by RECIST but not by mRECIST",
-            POSSIBLE if min(only_recist) <= outside else IMPOSSIBLE, method,
+            decided(min(only_recist) <= outside), method,
             f"from {min(only_recist)} to {max(only_recist)} patients progressed by RECIST alone",
             (*quantities, "extrahepatic_progression.count")))
     proofs.append(Proof(
-        "Whoever progressed by mRECIST progressed by RECIST, too", POSSIBLE if min(only_mrecist) == 0 else IMPOSSIBLE,
+        "Whoever progressed by mRECIST progressed by RECIST, too", decided(min(only_mrecist) == 0),
         method, f"at least {min(only_mrecist)} progressed by mRECIST alone", quantities))
     return proofs
 
@@ -102,7 +103,7 @@ def _both(first: int, second: int, n: int) -> range:
 
 def several_lesions_in_one_lobe(ledger: pd.DataFrame) -> list[Proof]:
     """Whether a patient can have several liver lesions, all in one lobe."""
-    counts = _counts(ledger)
+    counts = printed_counts(ledger)
     names = ("hepatic_lesions.solitary.count", "lobar_disease.unilobar.count", "cohort.n")
     if not set(names) <= set(counts):
         return []
@@ -112,16 +113,10 @@ def several_lesions_in_one_lobe(ledger: pd.DataFrame) -> list[Proof]:
     several = {unilobar - both for both in allowed}
     return [Proof(
         "Some patient had several liver lesions, all of them in one lobe",
-        POSSIBLE if max(several, default=0) else IMPOSSIBLE,
+        decided(max(several, default=0)),
         f"all {len(_both(solitary, unilobar, n))} overlaps of {solitary} patients with a solitary lesion and {unilobar} "
         "with unilobar disease, less those that leave a single lesion in two lobes",
         f"such patients number {_listed(sorted(several))}" if several else "no overlap is left", names[:2])]
-
-
-def _counts(ledger: pd.DataFrame) -> dict[str, int]:
-    """Counts by quantity; where places disagree, that of the last place, a table coming after the text."""
-    rows = ledger[ledger.quantity.str.endswith((".count", ".n"))]
-    return {row.quantity: int(parse_printed(row.printed).value) for row in rows.itertuples()}
 
 
 def refused_percentages(ledger: pd.DataFrame) -> list[str]:

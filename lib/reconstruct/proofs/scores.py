@@ -12,7 +12,8 @@ from scipy.special import stdtrit
 from lib.published import parse_printed
 from lib.quantity_names import readable
 from lib.reconstruct.constraints import Interval, printed_interval
-from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof
+from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE, Proof, decided
+from lib.reconstruct.proofs.printed import printed_count, printed_texts
 
 LEAST_MELD, LARGEST_MELD = 6, 40
 AGES = (18, 110)
@@ -45,9 +46,9 @@ def two_means_of_one_score(ledger: pd.DataFrame) -> list[Proof]:
     list of Proof
         Both printed by rounding; then one rounded and the other cut off.
     """
-    n, proofs = int(parse_printed(_printed(ledger, "cohort.n")[0]).value), []
+    n, proofs = printed_count(ledger, "cohort.n"), []
     for quantity in [name for name in ledger.quantity.unique() if name.startswith("meld.") and name.endswith(".mean")]:
-        printed = _printed(ledger, quantity)
+        printed = printed_texts(ledger, quantity)
         if len(printed) != 2:
             continue
         rounded = [set(sums_of(printed_interval(text), n)) for text in printed]
@@ -56,13 +57,13 @@ def two_means_of_one_score(ledger: pd.DataFrame) -> list[Proof]:
         ranges = " and ".join(f"{min(each)} to {max(each)}" for each in rounded)
         both = rounded[0] & rounded[1]
         proofs.append(Proof(
-            f"{readable(quantity)} is {said}, both rounded", POSSIBLE if both else IMPOSSIBLE,
+            f"{readable(quantity)} is {said}, both rounded", decided(both),
             f"every sum of {n} whole scores", f"the sums must be {ranges}"
             + ("" if both else ": none is in both, nor any sum of fractional scores"), (quantity,)))
         mixed = [(first, second) for first, second in ((0, 1), (1, 0)) if cut[first] & rounded[second]]
         sums = sorted(set().union(*(cut[first] & rounded[second] for first, second in mixed)))
         proofs.append(Proof(
-            f"{readable(quantity)} is {said}, one of them cut off instead of rounded", POSSIBLE if sums else IMPOSSIBLE,
+            f"{readable(quantity)} is {said}, one of them cut off instead of rounded", decided(sums),
             f"every sum of {n} whole scores",
             "; ".join(f"a sum of {total} has the mean {total / n:.3f}" for total in sums) or "no sum gives both", (quantity,)))
     return proofs
@@ -85,9 +86,9 @@ def meld_at_once(ledger: pd.DataFrame) -> list[Proof]:
     whose score rose and the paired t test are then linear. A programme without a solution is a proof, its search
     being exhaustive.
     """
-    n = int(parse_printed(_printed(ledger, "cohort.n")[0]).value)
+    n = printed_count(ledger, "cohort.n")
     before, after = (sorted(set().union(*(sums_of(printed_interval(text), n)
-                                          for text in _printed(ledger, f"meld.{visit}.mean"))))
+                                          for text in printed_texts(ledger, f"meld.{visit}.mean"))))
                      for visit in ("baseline", "month_3"))
     by_verdict: dict[str, list[str]] = {POSSIBLE: [], NOT_FOUND: [], IMPOSSIBLE: []}
     for total in after:
@@ -111,9 +112,9 @@ def meld_at_once(ledger: pd.DataFrame) -> list[Proof]:
 
 def ages_at_once(ledger: pd.DataFrame) -> list[Proof]:
     """Whether whole ages give the printed mean, standard deviation and numbers on either side of the cut."""
-    n = int(parse_printed(_printed(ledger, "cohort.n")[0]).value)
-    below = int(parse_printed(_printed(ledger, "age.under_60.count")[0]).value)
-    cut, ages = int(parse_printed(_printed(ledger, "age.cut")[0]).value), np.arange(AGES[0], AGES[1] + 1)
+    n = printed_count(ledger, "cohort.n")
+    below = printed_count(ledger, "age.under_60.count")
+    cut, ages = printed_count(ledger, "age.cut"), np.arange(AGES[0], AGES[1] + 1)
     found = []
     for total in sums_of(_interval(ledger, "age.mean"), n):
         squares = _squares(_interval(ledger, "age.sd"), total, n)
@@ -129,7 +130,7 @@ def ages_at_once(ledger: pd.DataFrame) -> list[Proof]:
 
 
 def _scores_exist(ledger: pd.DataFrame, n: int, before: int, after: int) -> str:
-    risen = int(parse_printed(_printed(ledger, "meld_change.increased.count")[0]).value)
+    risen = printed_count(ledger, "meld_change.increased.count")
     first, second = (each.ravel() for each in np.meshgrid(
         np.arange(LEAST_MELD, LARGEST_MELD + 1), np.arange(LEAST_MELD, LARGEST_MELD + 1), indexing="ij"))
     change = second - first
@@ -170,13 +171,9 @@ def _whole(rows, ends, n: int) -> tuple[str, np.ndarray | None]:
     return (POSSIBLE, numbers) if ((values >= lower - 1e-9) & (values <= upper + 1e-9)).all() else (NOT_FOUND, None)
 
 
-def _printed(ledger: pd.DataFrame, quantity: str) -> list[str]:
-    return list(dict.fromkeys(ledger.printed[ledger.quantity == quantity]))
-
-
 def _interval(ledger: pd.DataFrame, quantity: str) -> Interval:
     """Values that print as every row of the quantity does."""
     shared = Interval()
-    for text in _printed(ledger, quantity):
+    for text in printed_texts(ledger, quantity):
         shared &= printed_interval(text)
     return shared
