@@ -352,7 +352,7 @@ def _settled(frame: pd.DataFrame) -> pd.DataFrame:
         elif cells.dtype == object:
             cells = cells.where(cells.notna(), np.nan)
         settled[name] = cells
-    return pd.DataFrame(settled, index=frame.index)
+    return pd.DataFrame(settled, index=frame.index, copy=False)  # `frame` is not used any more
 
 
 # Checks between columns and between tables. Each returns problems; rows with a missing value

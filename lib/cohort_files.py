@@ -6,6 +6,7 @@ A large file is read the quick way first, which accepts clean files only. Anythi
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,12 @@ def read_clean(path: Path, table: str, invented: bool) -> pd.DataFrame | None:
             arrow = _large_csv(path, columns, strict=True)
         else:
             return None
-        if arrow is None or not arrow.num_rows or any(column.required and name not in arrow.column_names for name, column in columns.items()):
+        if arrow is None or any(column.required and name not in arrow for name, column in columns.items()):
             return None
-        frame = pd.DataFrame({name: _typed(arrow.column(name), columns[name]) for name in arrow.column_names})
+        frame = _in_types(arrow, columns)
     except (pa.ArrowException, ValueError, TypeError, OSError):
+        return None
+    if frame.empty:
         return None
     clean = all(_is_clean(frame[name], columns[name], invented) for name in frame) and not _has_repeated_keys(table, frame)
     return _as_text_where_short(frame, table) if clean else None
@@ -74,7 +77,7 @@ def read_trusted(path: Path, table: str, wanted: tuple[str, ...] | None = None) 
         arrow = _parquet(path, columns) if path.suffix == ".parquet" else _large_csv(path, columns) if path.stat().st_size > LARGE_BYTES else None
         if arrow is None:
             return None
-        return _as_text_where_short(pd.DataFrame({name: _typed(arrow.column(name), columns[name]) for name in arrow.column_names}), table)
+        return _as_text_where_short(_in_types(arrow, columns), table)
     except (pa.ArrowException, ValueError, TypeError, OSError):
         return None
 
@@ -84,15 +87,39 @@ def read_any_parquet(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
+def _in_types(read: dict, columns: dict[str, Column]) -> pd.DataFrame:
+    """Each column read and put into its type before the next, so that a table is never in memory twice."""
+    import pyarrow as pa
+
+    # Arrow's memory may not be written to
+    frame = pd.DataFrame({name: _typed(read_column(), columns[name]).copy() for name, read_column in read.items()}, copy=False)
+    pa.default_memory_pool().release_unused()
+    return frame
+
+
 def _parquet(path, columns, strict=False):
-    """Those of the columns that the file has; None for a strict reader where it has others, or one twice."""
+    """Name -> function that reads it, of those columns that the file has; None for a strict reader where it has others, or one twice."""
     import pyarrow.parquet as pq
 
     names = pq.read_schema(path).names
     if len(set(names)) < len(names) or (strict and not set(names) <= set(columns)):
         return None
-    return pq.read_table(path, columns=[name for name in names if name in columns],
-                         read_dictionary=[name for name in names if name in columns and columns[name].kind == "text"])
+    return {name: partial(_parquet_column, path, name, columns[name].kind == "text") for name in names if name in columns}
+
+
+def _parquet_column(path, name, is_text):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path, read_dictionary=[name] if is_text else None) as file:
+        if not file.num_row_groups:
+            return file.read(columns=[name]).column(name)
+        parts = []
+        for number in range(file.num_row_groups):
+            part = file.read_row_group(number, columns=[name]).column(name)
+            # a repeated dictionary of a million names is kept once
+            parts += _with_one_dictionary(part, parts[0].dictionary if parts else None).chunks if pa.types.is_dictionary(part.type) else part.chunks
+    return pa.chunked_array(parts, part.type)
 
 
 def _large_csv(path, columns, strict=False):
@@ -106,11 +133,12 @@ def _large_csv(path, columns, strict=False):
         return None
     types = {"text": pa.dictionary(pa.int32(), pa.string()), "number": pa.float64(), "whole": pa.float64(), "truth": pa.bool_()}
     wanted = [name for name in header if name in columns]
-    return csv.read_csv(
+    table = csv.read_csv(
         path, parse_options=csv.ParseOptions(ignore_empty_lines=False),
         convert_options=csv.ConvertOptions(
             column_types={name: types[columns[name].kind] for name in wanted}, include_columns=wanted, null_values=[""],
             strings_can_be_null=True, true_values=["true", "True", "TRUE"], false_values=["false", "False", "FALSE"]))
+    return {name: partial(table.column, name) for name in wanted}
 
 
 def _typed(column, described: Column) -> pd.Series:
@@ -120,7 +148,7 @@ def _typed(column, described: Column) -> pd.Series:
     if described.kind == "text":
         if not pa.types.is_dictionary(column.type):
             column = column.cast(pa.string()).dictionary_encode()
-        cells = column.unify_dictionaries().to_pandas()
+        cells = _with_one_dictionary(column).to_pandas()
         if not isinstance(cells.dtype, pd.CategoricalDtype):
             raise TypeError("text")
         return cells.cat.remove_unused_categories() if len(cells.cat.categories) > len(cells) else cells
@@ -141,6 +169,16 @@ def _typed(column, described: Column) -> pd.Series:
             raise ValueError("whole")
         return numbers.astype("int64") if numbers.notna().all() else numbers.astype("Int64")
     return numbers
+
+
+def _with_one_dictionary(column, known=None):
+    """The column with one dictionary for all its chunks, `known` if it is that one: a registry's file often repeats it in each."""
+    import pyarrow as pa
+
+    known = column.chunk(0).dictionary if known is None and column.num_chunks else known
+    if any(not chunk.dictionary.equals(known) for chunk in column.chunks):
+        return column.unify_dictionaries()
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk.indices, known) for chunk in column.chunks], column.type)
 
 
 def _nan_is_missing(described, numbers, values) -> bool:

@@ -152,26 +152,33 @@ def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, ana
         ``worst_grade`` of `worst_grades`, NaN where nothing is graded. A limit that several versions share is applied once.
     """
     standards = {version: read_ctcae().query("version == @version") for version in CTCAE_VERSIONS}
-    rows = _with_baseline(_of_analytes(labs, read_ctcae(), analytes), patients)
-    rows = rows[rows["visit"] == visit]
-    place = looked_up(rows["patient"], pd.Series(np.arange(len(patients)), patients["patient"]))
-    rows, place = rows[place.notna().to_numpy()], place[place.notna()].to_numpy(dtype=int)
-    found, known = {}, {}
-    for version, criteria in standards.items():
-        fixed = _fixed_limits(criteria)
-        for rule, followed in zip(BASELINE_RULES, (criteria, fixed), strict=True):
-            worst = {False: np.full(len(patients), np.nan), True: np.full(len(patients), np.nan)}
-            for analyte, term in criteria[["analyte", "term"]].drop_duplicates().itertuples(index=False):
-                own, limits = (rows["analyte"] == analyte).to_numpy(), followed[followed["term"] == term]
-                key = (analyte, limits.drop(columns=["version", "term", "printed"]).to_csv())
-                if key not in known:
-                    graded = _graded(rows[own], limits, limits)
-                    grade = graded["grade"].to_numpy(dtype=float, na_value=np.nan)
-                    worse = graded["new_or_worsened"].to_numpy(dtype=float, na_value=np.nan)
-                    known[key] = grade, np.where(np.isnan(worse), np.nan, grade * worse)
-                for only_new, grade in zip((False, True), known[key], strict=True):
-                    worst[only_new][place[own]] = np.fmax(worst[only_new][place[own]], grade)
-            found |= {(version, rule, only_new): grades for only_new, grades in worst.items()}
+    found = {(version, rule, only_new): np.full(len(patients), np.nan)
+             for version in CTCAE_VERSIONS for rule in BASELINE_RULES for only_new in (False, True)}
+    labs = _of_analytes(labs, read_ctcae(), analytes)
+    labs = labs[labs["visit"].isin([BASELINE, visit])]
+    places = pd.Series(np.arange(len(patients)), patients["patient"])
+    for analyte in analytes:
+        # analyte by analyte, as in `grade_labs`
+        rows = _with_baseline(labs[labs["analyte"] == analyte], patients)
+        rows = rows[rows["visit"] == visit]
+        place = looked_up(rows["patient"], places)
+        rows, place = rows[place.notna().to_numpy()], place[place.notna()].to_numpy(dtype=int)
+        known = {}
+        for version, criteria in standards.items():
+            own = criteria[criteria["analyte"] == analyte]
+            fixed = _fixed_limits(own)
+            for rule, followed in zip(BASELINE_RULES, (own, fixed), strict=True):
+                for term in dict.fromkeys(own["term"]):
+                    limits = followed[followed["term"] == term]
+                    key = limits.drop(columns=["version", "term", "printed"]).to_csv()
+                    if key not in known:
+                        graded = _graded(rows, limits, limits)
+                        grade = graded["grade"].to_numpy(dtype=float, na_value=np.nan)
+                        worse = graded["new_or_worsened"].to_numpy(dtype=float, na_value=np.nan)
+                        known[key] = grade, np.where(np.isnan(worse), np.nan, grade * worse)
+                    for only_new, grade in zip((False, True), known[key], strict=True):
+                        worst = found[version, rule, only_new]
+                        worst[place] = np.fmax(worst[place], grade)
     return found
 
 
@@ -317,10 +324,20 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
     worst = by_patient["grade"].max()
     leading = at_visit[(at_visit["grade"] == looked_up(at_visit["patient"], worst)) & (at_visit["grade"] > 0)]
     summary = pd.DataFrame({"worst_grade": worst, "n_graded": by_patient["analyte"].nunique(),
-                            "worst_terms": leading.groupby("patient", observed=True)["term"].agg("; ".join)})
+                            "worst_terms": _joined(leading["term"].astype(object), leading["patient"])})
     summary = summary.reindex(pd.Index(list(patients), name="patient"))
     return summary.assign(worst_grade=summary["worst_grade"].astype("Int64"),
                           n_graded=summary["n_graded"].fillna(0).astype(int), worst_terms=summary["worst_terms"].fillna(""))
+
+
+def _joined(texts: pd.Series, patients: pd.Series) -> pd.Series:
+    """Each patient's texts in the order of the rows, joined by semicolons; all patients at once, one text of each at a time."""
+    place = patients.groupby(patients, observed=True).cumcount()
+    joined = pd.Series(dtype=object)
+    for number in range(int(place.max()) + 1 if len(place) else 0):
+        own = texts[place == number].set_axis(patients[place == number].astype(object))
+        joined = own if number == 0 else joined.where(~joined.index.isin(own.index), joined + "; " + own.reindex(joined.index))
+    return joined
 
 
 def grade_counts(grades, groups=None) -> pd.DataFrame:
