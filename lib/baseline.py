@@ -373,11 +373,11 @@ def group_p_value(variable: Variable, groups: pd.Series) -> float:
     -------
     float
         Missing where fewer than two groups have known values or nothing varies. Tables with more
-        than two categories are drawn 20,000 times with a fixed seed.
+        than two categories are drawn 20,000 times with a fixed seed, or tested by chi-squared: see `lib.proportions.large_table_p`.
     """
     from scipy import stats
 
-    from lib.proportions import exact_group_p
+    from lib.proportions import exact_group_p, large_table_p
 
     frame = pd.DataFrame({"value": variable.values.reset_index(drop=True),
                           "group": groups.reset_index(drop=True)}).dropna()
@@ -389,8 +389,7 @@ def group_p_value(variable: Variable, groups: pd.Series) -> float:
     table = pd.crosstab(frame["group"], frame["value"])
     if table.shape[1] == 2:
         return exact_group_p(table.iloc[:, 0].to_numpy(), table.sum(axis=1).to_numpy())
-    draws = stats.MonteCarloMethod(n_resamples=20_000, rng=np.random.default_rng(0))
-    return float(stats.fisher_exact(table.to_numpy(), method=draws).pvalue)
+    return large_table_p(table.to_numpy(), 20_000)
 
 
 def treatment_sequences(patients: pd.DataFrame) -> pd.Series:
@@ -516,7 +515,7 @@ def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
     if study.labs is not None and visit:
         known = study.labs[study.labs["value"].notna()]
         pairs = known[known["visit"].isin(["baseline", visit])].groupby(
-            ["patient", "analyte"])["visit"].nunique()
+            ["patient", "analyte"], observed=True)["visit"].nunique()
         both = pairs[pairs == 2].index.get_level_values("patient")
         made["toxicity"] = pd.Series(patients.isin(both), patients)
     if study.lesions is not None and visit:

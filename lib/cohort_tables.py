@@ -298,7 +298,7 @@ def table_one_notes(groups: pd.Series, show_p_values: bool) -> list[str]:
     if groups.nunique() > 1:
         notes.append("Largest SMD: the largest over all pairs of treatments; the letters name the pair.")
     notes.append("Survival status is an outcome and is described only.")
-    return [*notes, "P: Kruskal-Wallis or Fisher-Freeman-Halton, unadjusted."] if show_p_values else notes
+    return [*notes, "P: Kruskal-Wallis or Fisher-Freeman-Halton (chi-squared in large groups), unadjusted."] if show_p_values else notes
 
 
 REPORTING = (

@@ -12,6 +12,9 @@ from lib.refusal import Refusal
 
 INTERVALS = {"clopper-pearson": "beta", "wilson": "wilson"}
 LARGEST_ENUMERATION = 3_000_000
+LARGE_EXPECTED = 100.0
+"""Smallest expected count from which a table too large to list is tested by chi-squared."""
+EXACT, CHI_SQUARED = "Fisher-Freeman-Halton exact test", "Pearson's chi-squared test, the counts being too large for an exact one"
 
 
 class ProportionError(Refusal, ValueError):
@@ -88,8 +91,9 @@ def proportion(count: int, n: int, conf_level: float = 0.95, method: str = "clop
 def exact_group_p(counts, ns) -> float:
     """Fisher-Freeman-Halton exact P that one proportion holds in all groups.
 
-    scipy's own test of a larger table draws tables at random; here they are all listed, and only
-    beyond three million of them is it 100,000 seeded draws (standard error at most 0.002).
+    scipy's own test of a larger table draws tables at random; here they are all listed. Beyond three million of
+    them it is Pearson's chi-squared test where every expected count reaches `LARGE_EXPECTED`, else 100,000 seeded draws
+    (standard error at most 0.002).
 
     Parameters
     ----------
@@ -119,12 +123,53 @@ def exact_group_p(counts, ns) -> float:
     counts, ns = counts[ns > 0], ns[ns > 0]
     if len(ns) < 2 or counts.sum() in (0, ns.sum()):
         return float("nan")
-    if np.prod(np.minimum(ns[:-1], counts.sum()) + 1.0) > LARGEST_ENUMERATION:
-        from scipy.stats import MonteCarloMethod, fisher_exact
+    if _is_listed(counts, ns):
+        return _freeman_halton_p(counts, ns)
+    return large_table_p(np.array([counts, ns - counts]), 99_999)
 
-        draws = MonteCarloMethod(n_resamples=99_999, rng=np.random.default_rng(0))
-        return float(fisher_exact(np.array([counts, ns - counts]), method=draws).pvalue)
-    return _freeman_halton_p(counts, ns)
+
+def group_test(counts, ns) -> str:
+    """Which test `exact_group_p` makes of these counts: `EXACT` or `CHI_SQUARED`."""
+    counts, ns = np.asarray(counts, dtype=int), np.asarray(ns, dtype=int)
+    counts, ns = counts[ns > 0], ns[ns > 0]
+    if len(ns) < 2 or counts.sum() in (0, ns.sum()) or _is_listed(counts, ns):
+        return EXACT
+    return CHI_SQUARED if _smallest_expected(np.array([counts, ns - counts])) >= LARGE_EXPECTED else EXACT
+
+
+def _is_listed(counts: np.ndarray, ns: np.ndarray) -> bool:
+    return bool(np.prod(np.minimum(ns[:-1], counts.sum()) + 1.0) <= LARGEST_ENUMERATION)
+
+
+def _smallest_expected(table: np.ndarray) -> float:
+    return float(np.outer(table.sum(axis=1), table.sum(axis=0)).min() / table.sum())
+
+
+def large_table_p(table, n_draws: int) -> float:
+    """P of independence in a table of counts: chi-squared where every expected count is large, else exact by seeded draws.
+
+    Parameters
+    ----------
+    table : array-like of int, shape (n_rows, n_columns)
+        Without empty rows or columns.
+    n_draws : int
+
+    Returns
+    -------
+    float
+        By draws: the share of tables with the same margins that are no likelier than the observed one, as `scipy.stats.fisher_exact`
+        finds it; scipy's own function fails where patients outnumber the cells of all draws.
+    """
+    from scipy import stats
+
+    table = np.asarray(table, dtype=int)
+    if _smallest_expected(table) >= LARGE_EXPECTED:
+        return float(stats.chi2_contingency(table, correction=False).pvalue)
+    tables = stats.random_table(table.sum(axis=1), table.sum(axis=0), seed=np.random.default_rng(0))
+    likelihoods = tables.pmf(tables.rvs(size=n_draws))
+    observed = float(tables.pmf(table))
+    # scipy's tolerance for tables as likely as the observed one
+    return float((np.count_nonzero(likelihoods <= observed + abs(observed) * 100 * np.finfo(float).eps) + 1) / (n_draws + 1))
 
 
 def _freeman_halton_p(counts: np.ndarray, ns: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lib.narrative import interval, join, number, p_value, percent
-from lib.proportions import proportion
+from lib.proportions import group_test, proportion
 from lib.response import CATEGORIES, CRITERIA, RATES, Agreement, category_counts
 from lib.response.criteria import NON_CR_NON_PD
 from lib.response.printed import SHOWN
@@ -179,6 +179,12 @@ def rates_table(rates: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
         "Wilson": [limits(row.wilson_lower, row.wilson_upper) for row in table.itertuples()]})
         for criterion, both in rates.items() for rate, table in both.groupby("rate", sort=False)]
     return pd.concat(blocks, ignore_index=True) if blocks else None
+
+
+def tests_named(rates: Mapping[str, pd.DataFrame]) -> str:
+    """What the P values of `rates_table` were computed by."""
+    separate = [table[table.group.ne("total")] for both in rates.values() for _, table in both.groupby("rate")]
+    return " or ".join(dict.fromkeys(group_test(own["count"], own.n) for own in separate))
 
 
 def limits(lower: float, upper: float) -> str | None:

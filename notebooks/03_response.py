@@ -210,7 +210,7 @@ say(words.rates(judged, rates, conf_level))
 rated = tables.rates_table(rates)
 chapter.table(rated, "3.6", caption=f"Objective response and disease control with {100 * conf_level:g}% intervals (%), "
               f"N = {response_denominator} patients.",
-              notes=["P: Fisher-Freeman-Halton exact test of one rate in all treatments."], **tables.rates_layout(rated))
+              notes=[f"P: {tables.tests_named(rates)} of one rate in all treatments."], **tables.rates_layout(rated))
 
 # %% [markdown]
 # ## Beside other studies

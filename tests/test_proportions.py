@@ -2,9 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
+from scipy.stats import MonteCarloMethod, fisher_exact
 
-from lib.proportions import ProportionError, denominators_giving, exact_group_p, proportion
+from lib.proportions import (
+    CHI_SQUARED,
+    EXACT,
+    ProportionError,
+    denominators_giving,
+    exact_group_p,
+    group_test,
+    large_table_p,
+    proportion,
+)
 
 # R 4.2: 100 * binom.test(x, n)$conf.int and 100 * prop.test(x, n, correct = FALSE)$conf.int, one decimal.
 R_INTERVALS = [
@@ -97,3 +108,18 @@ def test_denominator_search_says_when_none_serves():
 
 def test_zero_percent_alone_pins_nothing_down():
     assert denominators_giving([0], ["0"], up_to=5) == [1, 2, 3, 4, 5]
+
+
+def test_in_large_groups_chi_squared_stands_for_the_exact_test_and_says_so():
+    small, large = ([40, 60], [100, 110]), ([3000, 3100, 3050], [10_000, 10_100, 9_900])
+    assert group_test(*small) == EXACT and group_test(*large) == CHI_SQUARED
+    hits, ns, share = np.array(large[0]), np.array(large[1]), 9150 / 30_000
+    chi_squared = ((hits - share * ns) ** 2 / (share * (1 - share) * ns)).sum()
+    assert exact_group_p(*large) == pytest.approx(np.exp(-chi_squared / 2))  # the tail with two degrees of freedom
+
+
+def test_tables_are_drawn_as_scipy_draws_them():
+    table = np.array([[3, 5, 1], [6, 2, 4]])
+    theirs = fisher_exact(table, method=MonteCarloMethod(n_resamples=999, rng=np.random.default_rng(0))).pvalue
+    assert large_table_p(table, 999) == theirs
+    assert 0 < large_table_p([[300_000, 290_000, 40], [299_000, 291_000, 55]], 99) < 1  # where scipy's own fails

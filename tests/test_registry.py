@@ -169,3 +169,12 @@ def test_an_even_choice_keeps_first_and_last():
     rows = pd.DataFrame({"x": range(1000)})
     assert evenly(rows, 5).x.tolist() == [0, 250, 500, 749, 999] and len(evenly(rows, 2000)) == 1000
     assert is_crowded(501) and not is_crowded(500)
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_residuals_by_running_sums_are_those_of_greenwood(tables, ties):
+    months, died, x = arrays(tables)
+    model, found = regression._greenwood(months, died, x, None, ties), risk_sets.cox_residuals(months, died, x, ties)
+    assert found.proportional_p == pytest.approx(model.cox_zph(transform="km").global_test["p_value"], rel=1e-6)
+    for kind, ours in (("scaledsch", found.scaled_schoenfeld), ("dfbeta", found.dfbeta), ("dfbetas", found.dfbetas)):
+        np.testing.assert_allclose(ours, model.residuals(kind, format="pandas").to_numpy(float)[:, 0], rtol=1e-6, atol=1e-9)

@@ -8,7 +8,7 @@ import pandas as pd
 from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
 from lib.survival.clocks import landmark
 from lib.survival.regression import _chi2_p, _check_covariate, _greenwood, cox, why_no_hazard_ratio
-from lib.survival.risk_sets import MANY, fit_cox
+from lib.survival.risk_sets import MANY, cox_residuals, fit_cox
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def proportional_hazards(months, event, covariate, *, ties="breslow", split_mont
 
     References
     ----------
-    Grambsch PM, Therneau TM. Biometrika 1994;81:515-526. Schoenfeld D. Biometrika 1982;69:239-241. By greenwood.
+    Grambsch PM, Therneau TM. Biometrika 1994;81:515-526. Schoenfeld D. Biometrika 1982;69:239-241. By greenwood, above
+    `lib.survival.risk_sets.MANY` patients by `cox_residuals` there.
     """
     months, event, _ = check_survival(months, event)
     x = _check_covariate(covariate, len(months))
@@ -65,14 +66,21 @@ def proportional_hazards(months, event, covariate, *, ties="breslow", split_mont
         reason = "fewer than three events"
     if reason:
         return ProportionalHazards(None, np.array([]), np.array([]), None, None, None, reason)
-    model = _greenwood(months, event, x, None, "efron" if ties == "efron" else "breslow")
-    test = model.cox_zph(transform="km").global_test
-    residuals = model.residuals("scaledsch", format="pandas").to_numpy(float)[:, 0]
+    p_value, residuals = _schoenfeld(months, event, x, "efron" if ties == "efron" else "breslow")
     split = float(np.median(months[event])) if split_months is None else float(split_months)
     early = cox(np.minimum(months, split), event & (months <= split), x, ties=ties, conf_level=conf_level)
     later = landmark(pd.DataFrame({"months": months, "event": event, "x": x}), "months", "event", split)
     late = cox(later.months, later.event, later.x, ties=ties, conf_level=conf_level) if len(later) else None
-    return ProportionalHazards(float(test["p_value"]), np.sort(months[event]), residuals, early, late, split)
+    return ProportionalHazards(p_value, np.sort(months[event]), residuals, early, late, split)
+
+
+def _schoenfeld(months, event, x, ties):
+    """P of the test, and the scaled residuals plus the coefficient in the order of time."""
+    if len(months) > MANY:
+        found = cox_residuals(months, event, x, ties)
+        return found.proportional_p, found.scaled_schoenfeld
+    model = _greenwood(months, event, x, None, ties)
+    return float(model.cox_zph(transform="km").global_test["p_value"]), model.residuals("scaledsch", format="pandas").to_numpy(float)[:, 0]
 
 
 def influence(months, event, covariate, *, ties="breslow"):
@@ -93,7 +101,8 @@ def influence(months, event, covariate, *, ties="breslow"):
 
     References
     ----------
-    Therneau TM, Grambsch PM. Modeling Survival Data, 2000, section 7.1. dfbeta by greenwood.
+    Therneau TM, Grambsch PM. Modeling Survival Data, 2000, section 7.1. dfbeta by greenwood, above `MANY` patients by
+    `lib.survival.risk_sets.cox_residuals`.
     """
     months, event, _ = check_survival(months, event)
     x = _check_covariate(covariate, len(months))
@@ -101,8 +110,12 @@ def influence(months, event, covariate, *, ties="breslow"):
     if reason:
         raise SurvivalDataError(f"Influence needs a hazard ratio, and {reason}.")
     method = "efron" if ties == "efron" else "breslow"
-    model = _greenwood(months, event, x, None, method)
-    columns = {kind: model.residuals(kind, format="pandas").to_numpy(float)[:, 0] for kind in ("dfbeta", "dfbetas")}
+    if len(x) > MANY:
+        found = cox_residuals(months, event, x, method)
+        columns = {"dfbeta": found.dfbeta, "dfbetas": found.dfbetas}
+    else:
+        model = _greenwood(months, event, x, None, method)
+        columns = {kind: model.residuals(kind, format="pandas").to_numpy(float)[:, 0] for kind in ("dfbeta", "dfbetas")}
     everyone = np.arange(len(x))
     without = np.nan if for_large_samples(len(x)) else [_ratio_of(months, event, x, everyone != left_out, method) for left_out in everyone]
     return pd.DataFrame({**columns, "hazard_ratio_without": without})

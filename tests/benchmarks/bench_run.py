@@ -48,7 +48,7 @@ def timed(work, folder):
 def whole_run(*arguments_and_folder):
     """The study's runner without pages; the last argument is the output folder."""
     *arguments, folder = arguments_and_folder
-    subprocess.run([sys.executable, "-m", "lib.run", "--no-pages", *arguments, "--out", folder], cwd=ROOT, check=True, capture_output=True)
+    command([sys.executable, "-m", "lib.run", "--no-pages", *arguments, "--out", folder])
 
 
 def papermill_one_by_one(folder):
@@ -57,8 +57,15 @@ def papermill_one_by_one(folder):
     for chapter in CHAPTERS:
         notebook = folder / f"{chapter.stem}.ipynb"
         jupytext.write(jupytext.read(chapter), notebook)
-        command = [sys.executable, "-m", "papermill", notebook, notebook, "--cwd", ROOT / "notebooks", "--no-progress-bar"]
-        subprocess.run(command, env={**os.environ, "STUDY_OUT": str(folder)}, check=True, capture_output=True)
+        command([sys.executable, "-m", "papermill", notebook, notebook, "--cwd", ROOT / "notebooks", "--no-progress-bar"],
+                {**os.environ, "STUDY_OUT": str(folder)})
+
+
+def command(words, environment=None):
+    """Run a command in the project's folder; its last words end the benchmark where it fails."""
+    run = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(run.stderr[-2000:] or run.stdout[-2000:])
 
 
 if __name__ == "__main__":

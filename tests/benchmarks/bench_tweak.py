@@ -5,6 +5,7 @@ Run with ``.venv/bin/python tests/benchmarks/bench_tweak.py``; wanted are a medi
 """
 
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -21,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main():
     """Print one line a chapter, and the load before each."""
+    print(f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores", flush=True)
     for source in find_sources(ROOT / "notebooks"):
         load = os.getloadavg()[0]
         cells = rerun_seconds(source)
@@ -34,7 +36,7 @@ def main():
 def rerun_seconds(source):
     """Seconds of each code cell on its second run in one kernel."""
     cells = [cell.source for cell in read_source(source.path).cells if cell.cell_type == "code"]
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(source.path.parent))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(source.path.parent), stderr=subprocess.DEVNULL)
     try:
         for cell in cells:
             _execute(client, cell)
@@ -57,7 +59,9 @@ def page_seconds(source):
     changed = "0.9" if name == "conf_level" else str(value * 2)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-m", "lib.run", "-p", name, changed, source.name, "--out", folder], cwd=ROOT, check=True, capture_output=True)
+        run = subprocess.run([sys.executable, "-m", "lib.run", "-p", name, changed, source.name, "--out", folder], cwd=ROOT, capture_output=True, text=True)
+        if run.returncode:
+            raise SystemExit(run.stderr)
         return time.perf_counter() - start
 
 
