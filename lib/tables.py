@@ -171,8 +171,9 @@ def add_word_table(document, html: str, caption: str) -> None:
                 column += 1
             wide, high = int(cell.get("colspan", 1)), int(cell.get("rowspan", 1))
             taken |= {(r + i, column + j) for i in range(high) for j in range(wide)}
-            last = cells[min(r + high, len(rows)) - 1][min(column + wide, n_columns) - 1]
-            merged = cells[r][column].merge(last)
+            merged = cells[r][column]
+            if wide > 1 or high > 1:  # slow: it looks for the place of the cell in the whole table
+                merged = merged.merge(cells[min(r + high, len(rows)) - 1][min(column + wide, n_columns) - 1])
             merged.text = " ".join(cell.text_content().split())
             _dress_word_cell(merged.paragraphs[0], cell, size)
             column += wide
