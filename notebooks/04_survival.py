@@ -206,7 +206,7 @@ if not grouped:
 # test; *FDR* (Benjamini and Hochberg) keeps the expected share of false alarms among the findings there.
 
 # %%
-covariates = groups.patient_covariates(study, early_treatment_months)
+covariates = groups.patient_covariates(study, divided)
 screen = regression.univariate_screen(covariates, time, died, ties=cox_ties, conf_level=conf_level)
 
 # %%
@@ -498,7 +498,7 @@ if shown:
                    **text.hazards(grouped[shown][0], check, int(comparisons[shown][1].sum())))
 
 # %%
-checked = batteries.check_models(groups.model_covariates(study, early_treatment_months), time, died, ties=cox_ties,
+checked = batteries.check_models(groups.model_covariates(study, divided), time, died, ties=cox_ties,
                                  conf_level=conf_level)
 if checked:
     chapter.table(

@@ -32,9 +32,10 @@ def reference_values() -> tuple[dict[str, np.ndarray], dict[str, str | None], di
     from lib.survival_records import slug
 
     study = read_cohort("reference")
-    grouped = {grouping.title for grouping in groupings(study).values()}
+    divided = groupings(study)
+    grouped = {grouping.title for grouping in divided.values()}
     values, strata = {}, {}
-    for title, column in patient_covariates(study).items():
+    for title, column in patient_covariates(study, divided).items():
         numbers = contrast_of(column)[1]
         if numbers is not None and title not in grouped and title not in ("Extrahepatic disease", "Treatment gap, per month"):
             values[f"os_treatment.cox.{slug(title)}.hazard_ratio"] = np.asarray(numbers, float)
@@ -44,7 +45,7 @@ def reference_values() -> tuple[dict[str, np.ndarray], dict[str, str | None], di
         standardised, _ = lab_covariates(study, visit)
         for analyte in FOLLOWED:
             values[lab_name(analyte, visit)], strata[lab_name(analyte, visit)] = standardised[analyte].to_numpy(float), LABS
-    flags = {LABS: (groupings(study)["meld_change"].labels == "increased").to_numpy(),
+    flags = {LABS: (divided["meld_change"].labels == "increased").to_numpy(),
              LESIONS: study.patients.n_liver_lesions.eq(1).to_numpy()}
     return values, strata, flags
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -149,13 +150,13 @@ def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: boo
     labels = ordered.patient.to_numpy()
     visits = list(zip(ordered.visit_day.tolist(), ordered.response.tolist()))
     starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])) if len(labels) else np.array([], int)
-    best = {labels[start]: _best(visits[start:end], minimum_stable_days, confirmation)
-            for start, end in zip(starts, np.append(starts[1:], len(labels)))}
+    judge = cache(lambda course: _best(course, minimum_stable_days, confirmation))  # many patients share one course
+    best = {labels[start]: judge(tuple(visits[start:end])) for start, end in zip(starts, np.append(starts[1:], len(labels)))}
     return pd.Series({patient: best.get(patient, "NE") for patient in patients}, dtype=object,
                      name="best_overall_response").rename_axis("patient")
 
 
-def _best(course: list[tuple[float, str]], minimum_stable_days: float, confirmation_days: float | None) -> str:
+def _best(course: tuple[tuple[float, str], ...], minimum_stable_days: float, confirmation_days: float | None) -> str:
     """Best category of one patient's dated visits, those after first progression left out."""
     categories = [category for _, category in course]
     if "PD" in categories:

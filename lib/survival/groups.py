@@ -102,7 +102,8 @@ def clock_curves(study, conf_level=0.95, liver_pfs_definition="liver"):
         known = (patients[clock].notna() & patients[event].notna()).to_numpy()
         months, happened = patients[clock][known], patients[event][known]
         if name == "liver_pfs":
-            months, happened = progression_free(patients[known], liver_pfs_definition, progression_months(study)[known])
+            elsewhere = progression_months(study)[known] if liver_pfs_definition == "any_or_death" else None
+            months, happened = progression_free(patients[known], liver_pfs_definition, elsewhere)
         curves[name] = kaplan_meier(months, happened.astype(bool), conf_level=conf_level)
     return curves
 
@@ -213,8 +214,14 @@ PATIENT_COVARIATES = {
 }
 
 
-def patient_covariates(study, early_treatment_months=4.0):
+def patient_covariates(study, divided):
     """Covariates of the univariate Cox models that are not laboratory values, named for readers.
+
+    Parameters
+    ----------
+    study : lib.cohort.Cohort
+    divided : dict
+        From `groupings`.
 
     Returns
     -------
@@ -234,7 +241,7 @@ def patient_covariates(study, early_treatment_months=4.0):
         scores = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
         frame["MELD at baseline, per point"] = scores.baseline.to_numpy()
         frame["MELD at 3 months, per point"] = scores.month_3.to_numpy()
-    for grouping in groupings(study, early_treatment_months).values():
+    for grouping in divided.values():
         if grouping.title != "Extrahepatic disease":
             levels = list(grouping.levels.values())
             named = grouping.labels.map(grouping.levels)
@@ -272,10 +279,17 @@ def lab_covariates(study, visit):
     return (wide - wide.mean()) / spread.where(spread > 0, 1.0), spread
 
 
-def model_covariates(study, early_treatment_months=4.0):
-    """The covariates known at first treatment whose Cox models are checked: label -> (values, whether continuous)."""
+def model_covariates(study, divided):
+    """The covariates known at first treatment whose Cox models are checked: label -> (values, whether continuous).
+
+    Parameters
+    ----------
+    study : lib.cohort.Cohort
+    divided : dict
+        From `groupings`.
+    """
     patients, covariates = study.patients, {}
-    for grouping in groupings(study, early_treatment_months).values():
+    for grouping in divided.values():
         if grouping.known_months is None:
             second = list(grouping.levels)[1]
             covariates[f"{grouping.title}: {grouping.levels[second]}"] = (
