@@ -73,7 +73,7 @@ def one_size(n, pages):
                "input_mb": round(size(cohort) / MB, 1), "output_mb": round(size(out) / MB, 1),
                "largest_svg_mb": round(max((path.stat().st_size for path in out.rglob("*.svg")), default=0) / MB, 2),
                "largest_page_mb": round(max(page_size(path, out / "html") for path in (out / "html").glob("*.html")) / MB, 2) if pages else np.nan}
-    print(row, flush=True)
+    print(", ".join(f"{name} {value}" for name, value in row.items()), file=sys.stderr, flush=True)
     return row | statistics_of(n)
 
 

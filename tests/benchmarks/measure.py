@@ -18,11 +18,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench_registry import GIB, MB, ROOT, one_size, size, watched
+import pandas as pd
+from bench_registry import GIB, MB, ROOT, size, watched
 
 BEGIN, END = "<!-- costs: begin -->", "<!-- costs: end -->"
 README = ROOT / "README.md"
 COHORTS = 100_000
+SHOWN = (10_000, 1_000_000)
 KERNELS = f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -35,27 +37,30 @@ def main():
     """Run everything, and write the table."""
     parser = argparse.ArgumentParser(description="All benchmarks, and the cost table of the README.")
     parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
+    parser.add_argument("--repetitions", type=int, default=5, help="of the whole run beside papermill")
+    options = parser.parse_args()
     load = os.getloadavg()[0]
-    rows = [reference()] + [registry_row(n) for n in (10_000, 1_000_000)[:1 if quick else 2]] + [cohorts()]
-    write_table(rows, load)
-    benchmark("bench_run.py", *(["1"] if quick else []))
+    sizes = ["1000", "10000", "100000", *([] if options.quick else ["1000000"])]
+    if benchmark("bench_registry.py", "--pages", "--sizes", *sizes):
+        write_table([*reference(), *registry_rows(), cohorts()], load)
+    benchmark("bench_run.py", str(1 if options.quick else options.repetitions))
     benchmark("bench_tweak.py")
-    benchmark("bench_sites.py", *(["6", "50", "2"] if quick else []))
-    benchmark("bench_registry.py", "--pages", "--sizes", "1000", "10000", "100000", *([] if quick else ["1000000"]))
+    benchmark("bench_sites.py", *(["6", "50", "2"] if options.quick else []))
 
 
 def reference():
-    """The published analysis with its pages."""
+    """The published analysis with its pages, and the same again with nothing changed."""
     with tempfile.TemporaryDirectory() as folder:
-        seconds, memory = watched([sys.executable, "-m", "lib.run", "--out", folder])
-        return "24 patients, all chapters and pages", seconds, memory, size(Path(folder))
+        command = [sys.executable, "-m", "lib.run", "--changed", "--out", folder]
+        return [(name, *watched(command), size(Path(folder))) for name in
+                ("24 patients, all chapters and pages", "The same with nothing changed since")]
 
 
-def registry_row(n):
-    """A registry through all chapters."""
-    row = one_size(n, pages=False)
-    return f"{n:,} patients, all chapters of a registry", row["seconds"], row["peak_gib"] * GIB, row["output_mb"] * MB
+def registry_rows():
+    """Registries through all chapters with their pages, as the benchmark has just measured them."""
+    table = pd.read_csv(Path(__file__).with_name("bench_registry.csv")).set_index("patients")
+    return [(f"{n:,} patients, all chapters and pages of a registry", row.seconds, row.peak_gib * GIB, row.output_mb * MB)
+            for n, row in table.iterrows() if n in SHOWN]
 
 
 def cohorts():
@@ -65,18 +70,19 @@ def cohorts():
 
 
 def benchmark(name, *arguments):
-    """Run one benchmark, show its output, and keep it beside the program."""
+    """Run one benchmark, show its output, and keep it beside the program; False where it failed."""
     program = Path(__file__).with_name(name)
     run = subprocess.run([sys.executable, program, *arguments], cwd=ROOT, capture_output=True, text=True)
     text = run.stdout if run.returncode == 0 else f"{run.stdout}\n{name} failed:\n{run.stderr}"
     print(text, flush=True)
     program.with_suffix(".txt").write_text(text, encoding="utf-8")
+    return run.returncode == 0
 
 
 def write_table(rows, load):
     """Put the table between its marks in the README, or before the section on the layout where there is none yet."""
     lines = ["| Work | Seconds | Memory, GiB | Disk, MB |", "|---|---:|---:|---:|"]
-    lines += [f"| {work} | {seconds:.0f} | {memory / GIB:.1f} | {disk / MB:.0f} |" for work, seconds, memory, disk in rows]
+    lines += [f"| {work} | {seconds:.{0 if seconds >= 10 else 1}f} | {memory / GIB:.1f} | {disk / MB:.0f} |" for work, seconds, memory, disk in rows]
     note = (f"Measured on {time.strftime('%d %B %Y').lstrip('0')} by `python tests/benchmarks/measure.py`: Python {platform.python_version()}, "
             f"{os.cpu_count()} cores, load average {load:.1f} before. Disk is what a run writes.")
     block = "\n".join([BEGIN, "## Costs", "", *lines, "", note, END])
