@@ -42,7 +42,8 @@ def admit(folder: str | Path, out: Path, allow: Iterable[str] = ()) -> Cohort:
     allow, problems = set(allow), []
     for table in TABLES:
         frame = getattr(study, table)
-        for found in identifying_columns(frame, allow) if frame is not None else ():
+        # the labels of the other tables are those of patients.csv
+        for found in identifying_columns(frame, allow if table == "patients" else allow | {"patient"}) if frame is not None else ():
             problems.append(Problem(CONTRADICTION, f"{table}.csv", 0 if found.position is None else found.position + 2, found.column, "",
                                     f"nothing like {found.looks_like}",
                                     f"replace or remove the column, or say --allow {found.column} if it is harmless"))

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 OLDEST_AGE_YEARS = 89
@@ -145,38 +146,70 @@ def cap_ages(age_years: pd.Series) -> pd.Series:
 
 
 def _kind_by_content(cells: pd.Series, newest_year: float) -> tuple[str, int | None]:
-    text = cells.map(lambda cell: str(cell).strip(), na_action="ignore").replace("", None)
-    filled = text.notna()
-    if not filled.any() or pd.api.types.is_bool_dtype(cells) or pd.api.types.is_float_dtype(cells):
+    if pd.api.types.is_bool_dtype(cells) or pd.api.types.is_float_dtype(cells):
+        return "", None
+    texts = _Texts(cells)
+    if not texts.counts.any():
         return "", None
     for kind, pattern in WRITTEN.items():
-        hits = text[filled].map(lambda cell, pattern=pattern: bool(pattern.fullmatch(cell)))
+        hits = texts.which(pattern.fullmatch)
         # one e-mail address or telephone number in a column is one too many; digits alone need company
-        enough = hits.mean() >= MOST_OF_THE_CELLS if kind in {"a record number", "a name"} else hits.any()
+        enough = texts.share(hits) >= MOST_OF_THE_CELLS if kind in {"a record number", "a name"} else hits.any()
         if enough:
-            return kind, int(filled.to_numpy().nonzero()[0][hits.to_numpy().argmax()])
-    years = _years(text[filled])
-    if len(years) and years.median() <= newest_year - BIRTH_GAP_YEARS:
-        return "a date of birth", int(filled.to_numpy().argmax())
-    long = (text[filled].str.len() >= FREE_TEXT_LETTERS) & (text[filled].str.split().str.len() >= FREE_TEXT_WORDS)
-    if long.any() and text[filled][long].nunique() >= MOST_OF_THE_CELLS * long.sum():
-        return "free text", int(filled.to_numpy().nonzero()[0][long.to_numpy().argmax()])
+            return kind, texts.first_row(hits)
+    years = texts.years()
+    if len(years) and np.median(years) <= newest_year - BIRTH_GAP_YEARS:
+        return "a date of birth", texts.first_row(texts.counts > 0)
+    long = texts.which(lambda text: len(text) >= FREE_TEXT_LETTERS and len(text.split()) >= FREE_TEXT_WORDS)
+    if long.any() and len({texts.words[place] for place in np.flatnonzero(long)}) >= MOST_OF_THE_CELLS * texts.counts[long].sum():
+        return "free text", texts.first_row(long)
     return "", None
 
 
-def _years(text: pd.Series) -> pd.Series:
-    """Years of a column that is mostly ISO dates, else nothing."""
-    dates = text[text.map(lambda cell: bool(ISO_DATE.fullmatch(cell)))]
-    return dates.str[:4].astype(float) if len(dates) >= MOST_OF_THE_CELLS * len(text) else pd.Series(dtype=float)
+class _Texts:
+    """The different texts of a column, each looked at once, however often it stands there.
+
+    Attributes
+    ----------
+    words : list of str
+        Without blanks around them.
+    counts : ndarray of int
+        Cells with each text; 0 for an empty one.
+    """
+
+    def __init__(self, cells: pd.Series):
+        if isinstance(cells.dtype, pd.CategoricalDtype):
+            self._codes, values = cells.cat.codes.to_numpy(), cells.cat.categories
+        else:
+            # 1 and True are equal, and not the same text
+            same = cells.dtype != object or pd.api.types.infer_dtype(cells, skipna=True) == "string"
+            self._codes, values = pd.factorize(cells if same else cells.map(str, na_action="ignore"))
+        self.words = [str(value).strip() for value in values]
+        self.counts = np.bincount(self._codes[self._codes >= 0], minlength=len(self.words))
+        self.counts[[not word for word in self.words]] = 0
+
+    def which(self, holds) -> np.ndarray:
+        """Which texts satisfy a function."""
+        return np.array([bool(holds(word)) for word in self.words], bool) & (self.counts > 0)
+
+    def share(self, texts: np.ndarray) -> float:
+        """The share of the filled cells that have one of the texts."""
+        return self.counts[texts].sum() / self.counts.sum()
+
+    def first_row(self, texts: np.ndarray) -> int:
+        """The first cell that has one of the texts."""
+        return int(np.flatnonzero(texts[self._codes] & (self._codes >= 0))[0])
+
+    def years(self) -> np.ndarray:
+        """Years of a column that is mostly ISO dates, a year a cell, else nothing."""
+        dates = self.which(ISO_DATE.fullmatch)
+        if not dates.any() or self.share(dates) < MOST_OF_THE_CELLS:
+            return np.array([])
+        return np.repeat([float(self.words[place][:4]) for place in np.flatnonzero(dates)], self.counts[dates])
 
 
 def _newest_year(frame: pd.DataFrame) -> float:
     """The latest median year of any date column, minus infinity where there is none."""
-    medians = []
-    for position in range(frame.shape[1]):
-        cells = frame.iloc[:, position].dropna()
-        text = cells.map(lambda cell: str(cell).strip())
-        years = _years(text[text != ""]) if len(text) else pd.Series(dtype=float)
-        if len(years):
-            medians.append(years.median())
-    return max(medians, default=float("-inf"))
+    columns = [frame.iloc[:, position] for position in range(frame.shape[1])]
+    found = [_Texts(cells).years() for cells in columns if not pd.api.types.is_numeric_dtype(cells)]  # no number is an ISO date
+    return max((float(np.median(years)) for years in found if len(years)), default=float("-inf"))

@@ -146,3 +146,14 @@ tables:
     patients = read_cohort(tmp_path / "out").patients
     assert patients["age_years"][0] == 64
     assert patients["os_treatment_months"][0] == pytest.approx((datetime.date(2016, 4, 20) - datetime.date(2015, 3, 4)).days / 30.4375, abs=1e-6)
+
+
+@pytest.mark.parametrize("cells, kind, position", [
+    (["P1", None, "a@b.de", "P1"], "an e-mail address", 2), (["Muster, Anna", "Muster, Anna", "P1", "P2"], "a name", 0),
+    (["Muster, Anna", "P1", "P2"], "", None), ([1, True, 7654321, 7654321], "a record number", 2),
+])
+def test_a_column_is_judged_alike_as_text_and_as_categories(cells, kind, position):
+    text = pd.Series(cells, dtype=object)
+    for column in (text, text.map(str, na_action="ignore").astype("category")):
+        found = [(each.looks_like, each.position) for each in identifying_columns(pd.DataFrame({"var7": column}))]
+        assert found == ([(kind, position)] if kind else [])
