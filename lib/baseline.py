@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -229,7 +229,7 @@ def describe(variable: Variable, groups: pd.Series | None = None,
         ``count``, or for a number ``mean, sd, median, q1, q3, lowest, highest``. Quartiles interpolate
         (type 7 of Hyndman and Fan); the SD divides by n - 1 and is missing for one patient.
     """
-    values = variable.values.reset_index(drop=True)
+    values = _as_categories(variable).values.reset_index(drop=True)
     slices: dict[Hashable, pd.Series] = {"all": values}
     if groups is not None:
         labels = groups.reset_index(drop=True)
@@ -245,6 +245,11 @@ def describe(variable: Variable, groups: pd.Series | None = None,
         else:
             rows.append(base | {"level": ""} | _moments(known.astype(float)))
     return pd.DataFrame(rows)
+
+
+def _as_categories(variable: Variable) -> Variable:
+    """The variable with its labels as categories, which in a registry are counted many times faster."""
+    return replace(variable, values=variable.values.astype("category")) if variable.levels else variable
 
 
 def _moments(known: pd.Series) -> dict[str, float]:
@@ -342,7 +347,7 @@ def largest_difference(variable: Variable, groups: pd.Series,
     tuple of float, str, str
         Missing value and empty names where no pair can be compared.
     """
-    labels = groups.reset_index(drop=True)
+    labels, variable = groups.reset_index(drop=True), _as_categories(variable)
     pairs = [(standardised_difference(variable, labels == a, labels == b), a, b)
              for a, b in combinations(order or groups_present(labels), 2)]
     measured = [pair for pair in pairs if not np.isnan(pair[0])]

@@ -46,8 +46,10 @@ def record_variables(chapter: Chapter, variables: list[Variable], first_treatmen
     """Counts, percentages, means and SDs of Table 1, and the largest SMD of each number."""
     for variable in variables:
         chapter.record(quantities(variable))
+        if variable.levels:
+            continue
         value, a, _ = largest_difference(variable, first_treatment)
-        if a and not variable.levels and np.isfinite(value):
+        if a and np.isfinite(value):
             chapter.record(f"balance.{variable.name}.largest_smd", value)
 
 
