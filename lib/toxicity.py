@@ -109,7 +109,7 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     if baseline_rule not in BASELINE_RULES:
         raise ToxicityError(f"baseline_rule '{baseline_rule}' is unknown; use one of {', '.join(map(repr, BASELINE_RULES))}.")
     criteria = read_ctcae().query("version == @version")
-    labs = _of_analytes(labs, criteria, analytes)
+    wanted = _known_analytes(criteria, analytes)
     fixed = _fixed_limits(criteria)
     followed = criteria if baseline_rule == "as printed" else fixed
     columns = ["patient", "visit", "visit_day", "analyte", "term", "value", "unit", "lower_normal", "upper_normal",
@@ -117,13 +117,13 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
     terms = criteria[["analyte", "term"]].drop_duplicates()
     pieces = []
     for analyte, term in terms.itertuples(index=False):
-        # analyte by analyte, so that a registry's baselines are never all beside its values at once
-        piece = _with_baseline(labs[labs["analyte"] == analyte], patients)
+        # analyte by analyte, so that a registry's values are never all copied, converted and beside their baselines at once
+        piece = _with_baseline(_of_analyte(labs, analyte if analyte in wanted else None), patients)
         if len(piece):
             piece = piece.assign(term=pd.Categorical([term] * len(piece), sorted(terms["term"])) if _is_long(labs) else term)
             pieces.append(_graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term])[columns])
     if not pieces:
-        return labs.assign(baseline=np.nan, term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"),
+        return _of_analyte(labs, None).assign(baseline=np.nan, term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"),
                            new_or_worsened=pd.Series(dtype="boolean"))[columns].reset_index(drop=True)
     graded = pd.concat(pieces, ignore_index=True)
     del pieces
@@ -154,12 +154,10 @@ def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, ana
     standards = {version: read_ctcae().query("version == @version") for version in CTCAE_VERSIONS}
     found = {(version, rule, only_new): np.full(len(patients), np.nan)
              for version in CTCAE_VERSIONS for rule in BASELINE_RULES for only_new in (False, True)}
-    labs = _of_analytes(labs, read_ctcae(), analytes)
-    labs = labs[labs["visit"].isin([BASELINE, visit])]
     places = pd.Series(np.arange(len(patients)), patients["patient"])
-    for analyte in analytes:
+    for analyte in _known_analytes(read_ctcae(), analytes):
         # analyte by analyte, as in `grade_labs`
-        rows = _with_baseline(labs[labs["analyte"] == analyte], patients)
+        rows = _with_baseline(_of_analyte(labs, analyte), patients)
         rows = rows[rows["visit"] == visit]
         place = looked_up(rows["patient"], places)
         rows, place = rows[place.notna().to_numpy()], place[place.notna()].to_numpy(dtype=int)
@@ -202,15 +200,20 @@ def labs_of(study) -> pd.DataFrame:
     return empty if study.labs is None else study.labs
 
 
-def _of_analytes(labs: pd.DataFrame, criteria: pd.DataFrame, analytes) -> pd.DataFrame:
+def _known_analytes(criteria: pd.DataFrame, analytes) -> list[str]:
     graded = list(dict.fromkeys(criteria["analyte"]))
     wanted = graded if analytes is None else list(analytes)
     unknown = [analyte for analyte in wanted if analyte not in graded]
     if unknown:
         raise ToxicityError(f"CTCAE has no limits for {', '.join(unknown)} in data/ctcae.csv; it grades {', '.join(graded)}.")
+    return wanted
+
+
+def _of_analyte(labs: pd.DataFrame, analyte: str | None) -> pd.DataFrame:
+    """The values of one analyte in its reference unit; no row for None."""
     optional = ["visit_day", "lower_normal", "upper_normal"]
-    labs = labs[labs["analyte"].isin(wanted)].assign(**{name: np.nan for name in optional if name not in labs})
-    twice = labs.duplicated(["patient", "visit", "analyte"])
+    labs = labs[labs["analyte"] == analyte].assign(**{name: np.nan for name in optional if name not in labs})
+    twice = labs.duplicated(["patient", "visit"])
     if twice.any():
         row = labs[twice].iloc[0]
         raise ToxicityError(f"labs: patient {row['patient']} has two values of {row['analyte']} at visit "
