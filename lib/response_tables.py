@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from lib.narrative import interval, join, number, p_value, percent
@@ -50,18 +51,21 @@ def patient_table(judged: CohortResponse, at_most: int) -> pd.DataFrame | None:
     """
     if not judged.response:
         return None
-    table = pd.DataFrame({"Patient": judged.group.index, "First treatment": judged.group.to_numpy()})
+    order = np.arange(len(judged.group))
+    if len(order) > at_most and len(judged.response) == len(CRITERIA):
+        differ = judged.response["RECIST"].ne(judged.response["mRECIST"]).to_numpy()
+        order = np.concatenate([order[differ], order[~differ]])
+    shown = order[:at_most]
+    group = judged.group.iloc[shown]
+    table = pd.DataFrame({"Patient": group.index, "First treatment": group.to_numpy()})
     for criterion, response in judged.response.items():
-        landmark = judged.landmark(criterion)
+        landmark = judged.landmark(criterion).iloc[shown]
         table[f"{criterion} sum (mm)"] = [f"{number(a, 0)} to {number(b, 0)}" if b == b else None for a, b in
                                           zip(landmark.baseline_sum_mm, landmark.sum_mm)]
         table[f"{criterion} change (%)"] = [signed(value) for value in landmark.change_percent]
         star = landmark.decided_by.eq("new lesion").map({True: "*", False: ""})
-        table[f"{criterion} category"] = (response + star).to_numpy()
-    if len(table) > at_most and len(judged.response) == len(CRITERIA):
-        differ = judged.response["RECIST"].ne(judged.response["mRECIST"]).to_numpy()
-        table = pd.concat([table[differ], table[~differ]])
-    return table.head(at_most).reset_index(drop=True)
+        table[f"{criterion} category"] = (response.iloc[shown] + star).to_numpy()
+    return table
 
 
 def text_left(table: pd.DataFrame | None) -> dict:

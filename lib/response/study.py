@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -65,8 +66,12 @@ class CohortResponse:
 
     def landmark(self, criterion: str) -> pd.DataFrame:
         """Sums and reasons at the landmark visit, indexed by patient."""
-        table = self.assessments[criterion]
-        return table[table.visit.eq(self.visit)].set_index("patient").reindex(self.group.index)
+        return self._landmarks[criterion]
+
+    @cached_property
+    def _landmarks(self) -> dict[str, pd.DataFrame]:
+        at_visit = {name: table[table.visit.eq(self.visit)] for name, table in self.assessments.items()}
+        return {name: table.drop(columns="patient").set_index(table.patient.astype(object)).reindex(self.group.index) for name, table in at_visit.items()}
 
     @property
     def follow_ups(self) -> int:
