@@ -4,7 +4,7 @@
 # make trust      faults, mutants, made-up input, kills, rebuilds: some hours; a sample of it: make trust TRUST=--sample
 # make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
 # make refresh    execute the chapters and rewrite notebooks/*.ipynb
-# make calibrate  simulate 100 trials, reconstruct them, write data/calibration.csv (about 20 minutes; goes on where it stopped)
+# make calibrate  simulate 100 trials, reconstruct them, write data/calibration.csv (about 45 minutes; goes on where it stopped)
 # make lock       requirements.txt anew from pyproject.toml
 # make clean      remove what make has made
 

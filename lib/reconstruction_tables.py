@@ -15,8 +15,8 @@ KINDS = {"counts": (".count", ".n"), "percentages": (".percent",), "medians": ("
 NOTHING_MORE = "nothing"
 ANY_UNIT = "any"
 """In ``data/ambiguities.csv``: times need not be whole days."""
-MEASURES = {"prior": "the sampler's own draws", "ensemble": "made as the tolerant tier is, by jumps from these draws, orders taking turns",
-            "several walks": "as *ensemble*, from several walks"}
+MEASURES = {"prior": "the sampler's own draws, as many from each of a trial's walks",
+            "ensemble": "made as the tolerant tier is, by jumps from these draws, orders taking turns"}
 """The measures of ``data/calibration.csv``, in words."""
 AIM = (0.90, 0.99)
 """Where the share of truths inside a 95% range should lie."""
@@ -172,6 +172,37 @@ def coverage_sentence(coverage: pd.DataFrame) -> str:
         return said + ("Where the share is below the aim, **a 95% range over the cohorts is too narrow**: the truth lies outside it more often "
                        "than one would think, so read it as the least that the print leaves open, not as the most.")
     return said + "A range over the cohorts holds the truth about as often as it says."
+
+
+def scenarios_sentence(calibration: pd.DataFrame) -> str:
+    """How often ranges made as the tolerant tier's held the truth, by hazard of death and by pattern of censoring."""
+    from lib.reconstruct.calibration import coverage
+
+    chosen = calibration[calibration.measure == "ensemble"]
+    shares = {column: coverage(chosen, by=(column,)) for column in ("hazard", "censoring")}
+    said = {column: join(f"{row[column]} {percent(int(row.n_inside), int(row.n_reconstructed))}" for _, row in table.iterrows())
+            for column, table in shares.items()}
+    return (f"Over all statistics, ranges made as the tolerant tier's held the truth, by how patients died: {said['hazard']}; by how they were "
+            f"censored: {said['censoring']}. The distribution drawn from has constant hazard, and dropout for censoring.")
+
+
+def walks_sentence(calibration: pd.DataFrame) -> str:
+    """Whether the independent walks of the simulated trials agree, and how often the range holds the truth where they do."""
+    from lib.reconstruct.calibration import MOST_R_HAT, N_WALKS, coverage
+
+    compared = calibration[calibration.r_hat.notna()]
+    shares = coverage(compared.assign(agree=compared.r_hat <= MOST_R_HAT), by=("agree",)).set_index("agree")
+    held = {agree: percent(int(row.n_inside), int(row.n_reconstructed)) for agree, row in shares.iterrows()}
+    said = (f"Each trial was walked {N_WALKS} times from random starts. Over trials and statistics, the walks agree (split R-hat at most "
+            f"{MOST_R_HAT:g}) in {percent(int((compared.r_hat <= MOST_R_HAT).sum()), len(compared))} of the comparisons. ")
+    if len(held) < 2:
+        return said
+    said += f"Where they agree, the range of the draws held the truth in {held[True]}, where they do not in {held[False]}. "
+    if shares.coverage[True] >= AIM[0]:
+        return said + ("So over all statistics together, agreeing walks give a share within the aim although the simulated patients do not "
+                       "follow the distribution that is drawn from; a single statistic may still miss it.")
+    return said + ("Agreement does not bring the share to the aim, so **longer walks alone would not mend it**: the distribution drawn from, which the "
+                   "simulated patients do not follow, has its part.")
 
 
 def proofs_shown(proofs: pd.DataFrame) -> pd.DataFrame:

@@ -204,6 +204,9 @@ if ensemble is not None:
 # is as likely as any other, and times fall off at one constant, unknown rate. That is the most colourless assumption we know, and
 # no more than that: hospital data need not follow it, so the simulated trials do not. The tolerant tier is then made by jumps from
 # these draws, and picked for orders unlike each other, so it no longer follows that distribution; both are tested.
+#
+# A truth outside the range has one of two causes. The walk may have been too short to reach all that the print allows: then walks
+# from different starts disagree. Or the assumption is wrong for that trial: then they agree on a range without the truth.
 
 # %%
 calibration, calibration_source = tables.read_made("calibration.csv", "make calibrate")
@@ -227,6 +230,8 @@ if calibration is not None:
                f"Hazards: {join(calibration['hazard'].unique())}; censoring: {join(calibration['censoring'].unique())}. Aim: "
                f"{100 * tables.AIM[0]:g} to {100 * tables.AIM[1]:g}% of trials. A statistic outside the aim stays in the table."])
     say(tables.coverage_sentence(coverage))
+    say(tables.scenarios_sentence(calibration))
+    say(tables.walks_sentence(calibration))
 
 # %% [markdown]
 # ## What no cohort can give

@@ -268,6 +268,8 @@ def test_the_share_of_truths_held_is_read_off_the_calibration():
             for name, shares in (("a", [0.5] * 4), ("b", [0.5, 0.5, 0.0, 1.0])) for trial, share in enumerate(shares)]
     said = text.calibrated(pd.DataFrame(rows))
     assert "In 4 simulated trials" in said and "in 50 to 100% of the trials" in said
+    assert "below the 90% aimed for" in said
+    assert "about as wide as it says" in text.calibrated(pd.DataFrame(rows[:4]))
 
 
 def test_the_cost_figure_writes_numbers_as_numbers():

@@ -11,7 +11,7 @@ from scipy.stats import beta
 
 from lib.reconstruct.calibration import AIM, FILE, MEASURES, N_TRIALS, SECONDS, SEED, calibrate, coverage, main, placed
 from lib.reconstruct.constraints import GROUPINGS
-from lib.reconstruct.diversity import STATISTICS
+from lib.reconstruct.diversity import STATISTICS, split_r_hat
 from lib.reconstruct.sampler import Tolerance, constraint_arrays, trial_constraints
 from lib.reconstruct.scoring import misfit
 from lib.reconstruct.simulated import CENSORING, HAZARDS, printed_of, simulated_trial
@@ -85,20 +85,37 @@ def test_coverage_counts_the_truths_inside_the_range():
     assert found.within_aim == (AIM[0] <= n_inside / 40 <= AIM[1])
 
 
+@pytest.mark.parametrize(("chains", "expected"), [
+    ([[1, 2, 3, 5], [2, 4, 4, 8]], 1.377677246360455),
+    ([[3, 1, 4, 1, 5, 9], [2, 6, 5, 3, 5, 8], [9, 7, 9, 3, 2, 3]], 1.1454509151195158)])
+def test_split_r_hat_is_that_of_arviz(chains, expected):
+    """arviz 0.20.0: rhat(numpy.array(chains, float), method="z_scale")."""
+    assert split_r_hat([np.array(chain, float) for chain in chains]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_split_r_hat_ranks_infinite_medians_and_knows_where_nothing_can_be_compared():
+    chains = [[1, 2, 3, 9], [2, 4, 4, 9]]
+    infinite = [[np.inf if value == 9 else value for value in chain] for chain in chains]
+    assert split_r_hat([*map(np.array, infinite)]) == split_r_hat([*map(np.array, chains)])
+    assert np.isnan([split_r_hat([]), split_r_hat([np.arange(9.0)]), split_r_hat([np.arange(9.0), np.arange(3.0)]),
+                     split_r_hat([np.ones(8), np.ones(8)])]).all()
+    assert split_r_hat([np.ones(8), np.full(8, 2.0)]) == np.inf
+
+
 def test_a_few_trials_are_reconstructed_and_a_foreign_truth_lies_outside():
     # small trials are the quick ones
     numbers = [number for number in range(60) if len(simulated_trial(number, SEED)) <= 21][:3]
-    table = pd.concat([calibrate(f"trial-{number:04d}", SEED, 0.5) for number in numbers], ignore_index=True)
+    table = pd.concat([calibrate(f"trial-{number:04d}", SEED, 0.15) for number in numbers], ignore_index=True)
     assert (table.groupby("measure").size() == pd.Series({"ensemble": 3 * len(STATISTICS), "prior": 3 * (len(STATISTICS) - 1)})).all()
     own = coverage(table, by=("measure",))
     assert (own.n_reconstructed >= own.n_trials - len(numbers)).all()
-    # the same ranges judged by another trial's truth; walks of half a second are too short for 95 in 100
+    # the same ranges judged by another trial's truth; walks this short are too short for 95 in 100
     shifted = table.assign(truth=table.groupby(["measure", "statistic"]).truth.transform(np.roll, 1))
     assert own.coverage.min() > 0.5 > shifted.truth.between(shifted.low, shifted.high).mean()
 
 
 def test_the_command_writes_the_table_and_goes_on_from_what_is_there(tmp_path, capsys):
-    arguments = ["--trials", "1", "--seconds", "0.1", "--found", str(tmp_path / "found"), "--out", str(tmp_path / "out.csv")]
+    arguments = ["--trials", "1", "--seconds", "0.05", "--found", str(tmp_path / "found"), "--out", str(tmp_path / "out.csv")]
     assert main(arguments) == 0 and main(arguments) == 0
     table = pd.read_csv(tmp_path / "out.csv")
     assert table.trial.unique().tolist() == [0] and set(table.measure) == set(MEASURES)

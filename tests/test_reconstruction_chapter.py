@@ -226,6 +226,16 @@ def test_shares_below_the_aim_are_called_too_narrow():
     assert "too narrow" not in tables.coverage_sentence(shares.iloc[1:])
 
 
+@pytest.mark.parametrize("shares, says", [
+    # of ten truths that the walks agree on, ten or eight lie inside; of two they do not agree on, one
+    ([0.5] * 10 + [0.5, 1.0], ["10/12 (83.3%) of the comparisons", "held the truth in 10/10 (100.0%), where they do not in 1/2", "agreeing walks give a share within the aim"]),
+    ([0.5] * 8 + [0.0, 1.0] + [0.5, 1.0], ["held the truth in 8/10 (80.0%)", "longer walks alone would not mend it"])])
+def test_disagreeing_walks_are_told_from_a_wrong_assumption(shares, says):
+    calibration = pd.DataFrame({"share_below": shares, "share_up_to": shares, "r_hat": [1.0] * 9 + [1.1, 1.2, float("inf")]})
+    said = tables.walks_sentence(pd.concat([calibration, calibration.assign(r_hat=float("nan"))]))
+    assert all(words in said for words in says)
+
+
 def test_impossible_claims_come_first():
     proofs = pd.DataFrame({"claim": list("abc"), "verdict": ["possible", "impossible", "not found"], "method": "", "evidence": ""})
     assert tables.proofs_shown(proofs).Claim.tolist() == ["b", "c", "a"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy  # its parts load where they are used
 
 from lib.published import DATA, read_ledger
 from lib.reconstruct.constraints import survival_constraints
@@ -120,6 +121,36 @@ def seed_spread(statistics: pd.DataFrame, tier: str = "tolerant") -> pd.DataFram
     chosen = statistics[statistics.tier == tier]
     return pd.DataFrame({name: _components(chosen[name].to_numpy(float), chosen.seed.to_numpy())
                          for name in STATISTICS}).T.rename_axis("statistic")
+
+
+def split_r_hat(chains: list[np.ndarray]) -> float:
+    """Whether independent walks agree: the rank-normalised split R-hat, near 1 where they do.
+
+    Parameters
+    ----------
+    chains : list of ndarray of float
+        A statistic of each walk's draws, in the walk's order. Infinite values are ranked; cut to the shortest chain.
+
+    Returns
+    -------
+    float
+        Missing with fewer than two chains, chains of fewer than four draws, or where all values are equal; infinite
+        where the halves of the chains differ and none varies.
+
+    References
+    ----------
+    Vehtari A, Gelman A, Simpson D, Carpenter B, Buerkner PC. Rank-normalization, folding, and localization: an improved
+    R-hat for assessing convergence of MCMC. Bayesian Analysis 2021;16:667-718.
+    """
+    size = min((len(chain) for chain in chains), default=0) // 2
+    if len(chains) < 2 or size < 2:
+        return np.nan
+    halves = np.array([half for chain in chains for half in (chain[:size], chain[-size:])])
+    scores = scipy.special.ndtri((scipy.stats.rankdata(halves).reshape(halves.shape) - 0.375) / (halves.size + 0.25))
+    within, between = scores.var(axis=1, ddof=1).mean(), scores.mean(axis=1).var(ddof=1)
+    if within > 0:
+        return float(((size - 1) / size + between / within) ** 0.5)
+    return np.inf if between > 0 else np.nan
 
 
 def _components(values: np.ndarray, seeds: np.ndarray) -> dict[str, float]:
