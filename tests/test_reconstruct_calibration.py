@@ -105,7 +105,7 @@ def test_split_r_hat_ranks_infinite_medians_and_knows_where_nothing_can_be_compa
 def test_a_few_trials_are_reconstructed_and_a_foreign_truth_lies_outside():
     # small trials are the quick ones
     numbers = [number for number in range(60) if len(simulated_trial(number, SEED)) <= 21][:3]
-    table = pd.concat([calibrate(f"trial-{number:04d}", SEED, 0.15) for number in numbers], ignore_index=True)
+    table = pd.concat([calibrate(f"trial-{number:04d}", SEED, 0.5) for number in numbers], ignore_index=True)
     assert (table.groupby("measure").size() == pd.Series({"ensemble": 3 * len(STATISTICS), "prior": 3 * (len(STATISTICS) - 1)})).all()
     own = coverage(table, by=("measure",))
     assert (own.n_reconstructed >= own.n_trials - len(numbers)).all()
