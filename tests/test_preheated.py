@@ -1,0 +1,84 @@
+"""Kernels forked from a server that has imported the libraries: the same outputs, nothing shared, nothing left behind."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lib.notebooks import find_sources
+from lib.preheated import is_possible
+from lib.run import main
+
+pytestmark = pytest.mark.skipif(not is_possible(), reason="kernels are forked on Linux only")
+ROOT = Path(__file__).resolve().parents[1]
+PROGRAM = "import sys; from lib.run import main; sys.exit(main(sys.argv[2:], sys.argv[1]))"
+
+
+def run(*arguments):
+    """A run in a process of its own: the server forks from a fresh Python."""
+    return subprocess.run([sys.executable, "-c", PROGRAM, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+def test_a_chapter_comes_out_byte_for_byte_as_from_a_kernel_started_anew(tmp_path, contents):
+    ways = {way: tmp_path / way for way in ("plain", "preheated")}
+    for way, out in ways.items():
+        extra = ["--preheated"] if way == "preheated" else []
+        done = run(ROOT / "notebooks", "03_response", "--no-pages", "--out", out, *extra)
+        assert done.returncode == 0, done.stderr
+    plain, preheated = (contents(out) for out in ways.values())
+    assert len(plain) > 20  # the notebook, its results, and files of figures and tables
+    assert preheated == plain
+
+
+LEAVES = """\
+import builtins, os, sys
+import numpy
+secret = builtins.secret = numpy.secret = 1
+sys.modules["secret"] = numpy
+os.environ["SECRET"] = "1"
+numpy.random.seed(5)"""
+FINDS = """\
+import builtins, os, sys
+import numpy
+found = [name for name, holder in (("globals", globals()), ("builtins", vars(builtins)), ("modules", sys.modules), ("numpy", vars(numpy)),
+                                   ("environment", {key.lower() for key in os.environ})) if "secret" in holder]
+assert not found, found
+first = numpy.random.random()
+numpy.random.seed(5)
+assert first != numpy.random.random(), "the state of random numbers was handed on\""""
+
+
+def test_a_chapter_sees_nothing_that_another_has_left(collection, tmp_path):
+    folder = collection(_01_a=LEAVES, _02_b=FINDS, _03_c=LEAVES)
+    assert len(find_sources(folder)) == 3
+    done = run(folder, "--no-pages", "--processes", "1", "--preheated", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_cell_that_fails_and_a_kernel_that_dies_are_told_as_ever(collection, tmp_path, capsys):
+    for code, says in (("1 / 0", "ZeroDivisionError"), ("import os\nos._exit(3)", "kernel died")):
+        folder = collection(_01_a=code)
+        said = [run(folder, "--no-pages", "--out", tmp_path / "out", *extra) for extra in ([], ["--preheated"])]
+        assert [done.returncode for done in said] == [1, 1]
+        assert says in said[0].stderr and said[1].stderr.splitlines()[-1] == said[0].stderr.splitlines()[-1]
+
+
+def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp_path):
+    out = tmp_path / "out"
+    folder = collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)")
+    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--preheated", "--out", out], cwd=ROOT)
+    end = time.monotonic() + 60
+    while not list((out / ".staging").glob("*/reached")):
+        assert time.monotonic() < end and runner.poll() is None, "the cell was never reached"
+        time.sleep(0.05)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    assert len(family) >= 3  # the server, a worker and its kernel
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    collection(_01_a="done = True")
+    assert main(["--no-pages", "--out", str(out)], folder) == 0  # the folder is free, and a rerun completes
