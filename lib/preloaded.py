@@ -3,15 +3,21 @@
 # ruff: noqa: F401
 import docx
 import firthmodels
+import fontTools.subset
 import great_tables
 import greenwood
 import IPython.core.pylabtools
 import ipykernel.kernelapp
 import ipykernel.zmqshell
 import lifelines
+import lxml.html
+import markdown_it
+import matplotlib.backends.backend_pdf
+import matplotlib.backends.backend_svg
 import matplotlib.pyplot
 import matplotlib_inline.backend_inline
 import pandas
+import pandera.backends.pandas.builtin_checks
 import pandera.pandas
 import papermill
 import scipy.stats
