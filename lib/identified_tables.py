@@ -53,12 +53,13 @@ def drawn(rows: pd.DataFrame) -> pd.DataFrame:
     near one in any case.
     """
     left_out = (r"\.cox\.|\.lower$|\.upper$|rmst_difference$|firth|wald_p$|\.mean$|\.sd$|\.start$|os_diagnosis\.at_|metastasis\.at_6|"
-                r"landmark_p$|first_treatment\.[a-z0-9_]+\.at_|incidence\.death\.at_(?:6|24)|largest_smd$|incidence\.progression\.at_6")
+                r"landmark_p$|score_p$|likelihood_ratio_p$|breslow_wilcoxon_p$|tarone_ware_p$|time_dependent_p$|entry_dependence\.p$|linear$|"
+                r"first_treatment\.[a-z0-9_]+\.at_|incidence\.death\.at_(?:6|24)|largest_smd$|incidence\.progression\.at_6")
     return rows[~rows.quantity.str.contains(left_out)].reset_index(drop=True)
 
 
 def range_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """Every quantity with both tiers, the yardstick and its grade; grouped by chapter."""
+    """Every quantity with both tiers, the counts-only cohorts and its grade; grouped by chapter."""
     text = lambda low, high: [_span(*each) for each in zip(rows[low], rows[high], rows.decimals, rows.unit)]  # noqa: E731
     units = np.where(rows.unit == "", "", ", " + rows.unit)
     return pd.DataFrame({

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from lib.identified.predicates import Between, decided, holds, names_in
-from lib.identified.ranges import IMPLIED, NARROWED, OPEN, read_ranges, shown
+from lib.identified.ranges import IMPLIED, NARROWED, OPEN, lookup, read_ranges, shown
+from lib.identified.responses import fewest_changes
 from lib.identified.results import CONTRADICTED, PROOFS_HOLD, TEMPTING, UNDECIDED, VERDICTS, read_values
 from lib.identified_tables import COMPARISONS, capital
 from lib.narrative import join
@@ -156,6 +157,23 @@ def firmness(fragility: pd.DataFrame, verdicts: pd.DataFrame) -> str:
     return (f"In every cohort tried a single changed outcome flips {len(brittle)} of {len(fragility)} claims"
             f"{': ' + join(f'*{claim}*' for claim in brittle) if len(brittle) else ''}. "
             f"For {len(some)} more, one patient suffices in some of the cohorts.")
+
+
+def response_firmness() -> str:
+    """How many patients would have to respond otherwise for DEB-TACE no longer to lead Y90, or to lead it significantly, by either criterion."""
+    sentences = []
+    for criterion in ("mRECIST", "RECIST"):
+        found = [[lookup(f"{criterion.lower()}.{arm}.orr.{part}") for arm in ("deb_tace", "y90")] for part in ("count", "n")]
+        if any(each is None or each.proved_low != each.proved_high for part in found for each in part):
+            continue
+        hits, sizes = (tuple(int(each.proved_low) for each in part) for part in found)
+        larger, significant = (fewest_changes(hits, sizes, demanded) for demanded in (False, True))
+        leads = hits[0] * sizes[1] > hits[1] * sizes[0]
+        sentences.append(
+            f"By {criterion}, {hits[0]} of {sizes[0]} patients responded to DEB-TACE and {hits[1]} of {sizes[1]} to Y90: "
+            f"{larger:g} of them would have to respond otherwise for DEB-TACE {'no longer to lead' if leads else 'to lead'}, and {significant:g} for the "
+            "verdict on a lead with Fisher's exact P below 0.05 to be another.")
+    return " ".join(sentences)
 
 
 def power_alt(deciding: pd.DataFrame) -> str:

@@ -140,7 +140,7 @@ say(f"On this order **{percent(len(fixed), len(exact_times))}** of the patients 
 if ensemble is not None:
     chapter.figure(
         draw.plot_time_ranges(exact_times, story.drawn_ranges(ensemble, ensemble_tier), own_months, ensemble_tier, shown_cohort), next(next_figure),
-        caption=f"The sliver of exact solutions: for each of {constraints.n} patients in order of time, the months in which exact cohorts "
+        caption=f"How little exactness leaves: for each of {constraints.n} patients in order of time, the months in which exact cohorts "
                 f"of the order {shown_order} have the death or last contact, and those in which the middle 95% of the "
                 f"{ensemble_tier} tier's cohorts have it (any order).",
         alt=f"Horizontal ranges, one a patient. {len(fixed)} of {len(exact_times)} exact ranges are shorter than a quarter of a month; the "
@@ -327,6 +327,6 @@ say(f"The cohort shown in the other chapters has {'one of the exact orders' if o
 #
 # ## Try this
 #
-# Set `walk_seed` to `2` and re-run: another walk, another nearest cohort, the same slivers. Set `ensemble_tier` to `"exact"`: the wide
+# Set `walk_seed` to `2` and re-run: another walk, another nearest cohort, the same narrow ranges. Set `ensemble_tier` to `"exact"`: the wide
 # ranges of the picture collapse onto the narrow ones, for exactness leaves little choice, and the
 # exact tier not even all of that.

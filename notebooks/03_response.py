@@ -267,7 +267,7 @@ for name, by_rule in best.items():
     for rate, members in RATES.items():
         chapter.record(f"{name.lower()}.best.{rate.lower()}.count", int(by_rule[rule].isin(members).sum()))
 say(words.course(judged, best, rule))
-chapter.leaves_open()
+chapter.leaves_open("response.*")
 
 # %%
 rules = tables.course_table(best)

@@ -307,7 +307,8 @@ for name, (grouping, _) in grouped.items():
     permuted = compare.permutation_logrank(*comparisons[name], n_resamples=n_resamples, seed=seed)
     records.record_small_sample(chapter, name, fit, permuted)
     say(text.hazard(grouping, fit) + chapter.mark(f"os_treatment.{name}.hazard_ratio", "hazard ratio"))
-chapter.leaves_open("os_treatment.*.hazard_ratio.*", "os_treatment.*.firth*", "os_treatment.*.wald_p", "os_treatment.*.rmst_difference")
+chapter.leaves_open(*[f"os_treatment.{name}.{part}" for name in grouped for part in (
+    "hazard_ratio.*", "firth*", "wald_p", "score_p", "likelihood_ratio_p", "breslow_wilcoxon_p", "tarone_ware_p", "rmst_difference")])
 
 # %%
 detectable = compare.smallest_detectable_hazard_ratio(int(died.sum()), alpha=alpha, power=detectable_power)
@@ -372,7 +373,7 @@ for name, grouping in after_visit.items():
     chapter.record(f"os_treatment.{name}.landmark_p", landmark_p, reason="too few patients at the landmark")
     say(text.remedy(grouping, answers[name], landmark_months, alpha) + chapter.mark(f"os_treatment.{name}.landmark_p", "P from the landmark"))
 say(text.early_deaths(time, died, landmark_months) if after_visit else text.NO_LATE_GROUPS)
-chapter.leaves_open("os_treatment.*.landmark_*")
+chapter.leaves_open("os_treatment.*.landmark_*", "os_treatment.*.time_dependent_*")
 
 # %% [markdown]
 # ### Living long enough to be treated
@@ -430,7 +431,7 @@ if "liver_pfs" in curves:
                 f"{modern_interval} interval, and the share with an event by twelve months.")
     say(text.overstated(liver.curve, liver.incidence, liver.gray(grouped)))
 say(needs.not_computed(study, "Liver progression-free survival"))
-chapter.leaves_open("liver_pfs.incidence.*", "liver_pfs.liver_or_death.*")
+chapter.leaves_open("liver_pfs.incidence.*", "liver_pfs.liver_or_death.*", "liver_pfs.*.gray_p")
 
 # %% [markdown]
 # ### Where to cut the gap
@@ -463,7 +464,7 @@ if "treatment_gap" in grouped:
     say(text.best_cut(searched, corrected, continuous, alpha) + chapter.mark("os_treatment.treatment_gap.corrected_p", "corrected P"))
 else:
     say(text.NO_CUT)
-chapter.leaves_open()
+chapter.leaves_open("os_treatment.treatment_gap.*")
 
 # %% [markdown]
 # ### By first treatment

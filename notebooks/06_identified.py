@@ -60,9 +60,9 @@ chapter = Chapter("06_identified", study, cohort=cohort, most_left=most_left, ed
 #   log-rank tests and the printed intervals to be those of SPSS, and no two times to be alike; they leave out the figures that
 #   chapter 0 gives up. Cohorts of the tolerant tier need not give every figure at printed precision, so they may break a proof.
 #
-# The **yardstick** is a set of cohorts that know only what the paper *counts*: patients, deaths, groups, response tables,
-# length of follow-up. If they spread as widely as the ensemble, then the paper's medians, intervals and P values
-# have said nothing about the quantity.
+# **Counts-only cohorts** are what a range is compared with: they know only what the paper *counts*, that is patients, deaths, groups,
+# response tables, length of follow-up. If they spread no wider than the ensemble, then the paper's medians, intervals and P
+# values have said nothing about the quantity.
 
 # %%
 calibration, calibration_source = read_made("calibration.csv", "make calibrate")
@@ -78,7 +78,7 @@ say(f"- **implied**: {GRADES['implied']}.\n- **narrowed**: at most {100 * most_l
 # %% [markdown]
 # ## From pinned to open
 #
-# Each line is one quantity. Its bar covers the middle of the tolerant tier, measured in percent of the yardstick's
+# Each line is one quantity. Its bar covers the middle of the tolerant tier, measured in percent of the counts-only
 # cohorts that lie below: a short bar is a pinned quantity, one that fills the grey band has learnt nothing from the
 # printed survival figures. The thin black line is the exact tier. The numbers at the right are the range over all cohorts
 # found.
@@ -88,7 +88,7 @@ shown = tables.drawn(rows)
 chapter.figure(
     figures.draw_ranges(shown), "6.1",
     caption=f"Ranges of {len(shown)} unpublished quantities over {tables.n_cohorts(ranges):,} agreeing cohorts, as the share of counts-only cohorts "
-            "below each end; bars: middle 95% of the tolerant tier; grey: middle 95% of the yardstick.",
+            "below each end; bars: middle 95% of the tolerant tier; grey: middle 95% of the counts-only cohorts.",
     alt=f"Interval plot of {len(shown)} quantities. At the top {shown.title.iloc[0]} ({shown.span.iloc[0]}), at the bottom "
         f"{shown.title.iloc[-1]} ({shown.span.iloc[-1]}).")
 
@@ -100,7 +100,7 @@ say(text.hazard_ratios(rows))
 chapter.table(
     tables.range_table(rows), "6.1", group="Chapter", left=["Grade"],
     caption=f"{len(rows)} quantities that the chapters compute and the paper does not print: range over all agreeing cohorts found, the two "
-            "tiers, limits that are proved, the yardstick, and the grade.",
+            "tiers, limits that are proved, the counts-only cohorts, and the grade.",
     notes=["Where treatment matters, treatments are dealt anew among patients whom no printed figure tells apart. *Values dealt at random*: the "
            "reference cohort's values, dealt to the patients of each cohort; laboratory values so that, as printed, none is significant.",
            "Cohorts of the tolerant tier need not agree at printed precision, so they can lie well outside a proved limit, and their middle 95% can "
@@ -178,8 +178,9 @@ say(text.own_claim(own_claim))
 # ## How firmly does a claim stand?
 #
 # The **fragility** of a claim is the fewest patients whose outcome would have to be another, dead instead of alive at last
-# contact or the reverse, for the claim to flip. Every choice of up to three patients is tried. The changed cohort no longer agrees
-# with the paper; the number says how much hangs on single patients.
+# contact or the reverse, for the claim to flip; for response rates, whose response would have to be. Every choice of up to three
+# patients is tried, of responses every number. The changed cohort no longer agrees with the paper; the number says how much
+# hangs on single patients.
 
 # %%
 fragility = results.read_result(results.FRAGILITY_FILE)
@@ -193,6 +194,7 @@ chapter.table(
 
 # %%
 say(text.firmness(fragility, verdicts))
+say(text.response_firmness())
 
 # %% [markdown]
 # ## What would decide it?

@@ -1,5 +1,6 @@
 """Predicates, verdicts, directed search and fragility: each on cohorts made by hand, and the written results against them."""
 
+import math
 import re
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import fisher_exact
 
 from lib import identified_text as text
 from lib.figures import identified as figures
-from lib.identified import claims, directed, fragility, results
+from lib.identified import claims, directed, fragility, responses, results
 from lib.identified.cohorts import Cohorts, from_table
 from lib.identified.predicates import Between, PredicateError, decided, holds, names_in
 from lib.identified.proved import Limits
@@ -228,11 +229,12 @@ def test_changes_of_vital_status_by_hand():
 
 def test_changes_of_response_by_hand():
     """7/13 against 1/6: with three more responders 4/6 is above 7/13, with two 3/6 is not."""
-    assert fragility.of_responses((7, 1), (13, 6), significant=False) == 3
-    needed = fragility.of_responses((7, 1), (13, 6), significant=True)
+    assert responses.fewest_changes((7, 1), (13, 6), significant=False) == 3
+    needed = responses.fewest_changes((7, 1), (13, 6), significant=True)
     assert fisher_exact([[7, 6], [1, 5]]).pvalue > 0.05
     assert any(fisher_exact([[a, 13 - a], [b, 6 - b]]).pvalue < 0.05 for a in range(14) for b in range(7)
                if abs(a - 7) + abs(b - 1) == needed and a * 6 > b * 13)
+    assert responses.fewest_changes((0, 0), (1, 1), significant=True) == math.inf
 
 
 def test_a_larger_study_has_more_power_and_equal_groups_have_none():

@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from firthmodels import FirthCoxPH
-from lifelines import AalenJohansenFitter, CoxPHFitter, KaplanMeierFitter
-from lifelines.statistics import logrank_test
+from lifelines import AalenJohansenFitter, CoxPHFitter, CoxTimeVaryingFitter, KaplanMeierFitter
+from lifelines.statistics import logrank_test, multivariate_logrank_test
 from lifelines.utils import restricted_mean_survival_time
 from scipy.optimize import minimize_scalar
 from scipy.special import chdtri, ndtri
 
 from lib.baseline import Variable, largest_difference
-from lib.identified import dealt, kernels, quantities
+from lib.identified import dealt, group_tests, kernels, quantities
 from lib.identified.cohorts import CATEGORIES, TREATMENTS, Cohorts, CohortsError, from_table, with_treatments_dealt
 from lib.response.agreement import agreement, worse_by
 from lib.survival import clocks, compare
 from lib.survival.estimate import kaplan_meier, median_survival
+from lib.survival.competing import gray_test
 from lib.survival.regression import cox
 
 N_COHORTS, N_PATIENTS = 12, 24
@@ -103,18 +104,98 @@ def test_cox_regression_is_that_of_lifelines_and_of_the_chapters(drawn, grouping
             assert np.log(ours[0]) == pytest.approx(float(theirs.params_["x"]), abs=CLOSE)
             error = np.log(ours[2] / ours[1]) / (2 * ndtri(0.975))
             assert error == pytest.approx(float(theirs.standard_errors_["x"]), rel=CLOSE)
+            ratio_test = theirs.log_likelihood_ratio_test()
+            assert found[f"{stem}.likelihood_ratio_p"][number] == pytest.approx(ratio_test.p_value, rel=CLOSE)
+            score = [each[number] for each in (found[f"{stem}.score_p"], quantities.log_rank_p(
+                cohorts["os_treatment_months"], np.zeros_like(cohorts["os_treatment_months"]), cohorts["died"], second))]
+            assert score[0] == pytest.approx(score[1], rel=CLOSE)  # without ties the score test is the log-rank test
+        assert found[f"{stem}.score_p"][number] == pytest.approx(fit.score_p, rel=1e-8)
+
+
+@pytest.mark.parametrize("grouping", quantities.GROUPINGS)
+def test_weighted_tests_are_those_of_lifelines(drawn, grouping):
+    cohorts, found = drawn
+    second = quantities.second_level(cohorts, grouping)
+    for number, months, died in rows(cohorts):
+        one, other = second[number], ~second[number]
+        for test, weights in (("breslow_wilcoxon", "wilcoxon"), ("tarone_ware", "tarone-ware")):
+            theirs = logrank_test(months[one], months[other], died[one], died[other], weightings=weights)
+            assert found[f"os_treatment.{grouping}.{test}_p"][number] == pytest.approx(theirs.p_value, rel=CLOSE)
+
+
+def test_three_treatments_are_compared_as_by_lifelines(drawn):
+    cohorts, found = drawn
+    for number, months, died in rows(cohorts):
+        theirs = multivariate_logrank_test(months, cohorts["first_treatment"][number], died)
+        assert found["os_treatment.first_treatment.p"][number] == pytest.approx(theirs.p_value, rel=CLOSE)
+
+
+def test_gray_is_that_of_greenwood(drawn):
+    """Greenwood's test is held to R's cmprsk elsewhere."""
+    cohorts, found = drawn
+    kinds = quantities.event_kinds(cohorts)
+    names = np.array(["censored", "progression", "death"], dtype=object)
+    for grouping in ("extrahepatic_disease", "treatment_gap"):
+        second = quantities.second_level(cohorts, grouping)
+        for number in range(N_COHORTS):
+            theirs = gray_test(cohorts["liver_pfs_months"][number], names[kinds[number]], second[number])
+            assert found[f"liver_pfs.{grouping}.gray_p"][number] == pytest.approx(theirs.p_value, rel=CLOSE)
+
+
+def test_one_group_alone_is_compared_with_nobody():
+    months, kinds = np.arange(1.0, 9.0), np.array([1, 2, 0, 1, 1, 2, 1, 0])
+    assert np.isnan(group_tests.gray(months, kinds, np.ones(8, bool)))
+    assert np.isnan(group_tests.three_groups_log_rank(months, kinds == 1, np.zeros(8, int)))
+
+
+@pytest.mark.parametrize("grouping", ["meld_change", "mrecist_response"])
+def test_time_dependent_regression_is_that_of_lifelines(drawn, grouping):
+    cohorts, found = drawn
+    known, second = quantities.visit_months(cohorts), quantities.second_level(cohorts, grouping)
+    fits = quantities.time_dependent(cohorts, grouping, known)
+    for number, months, died in rows(cohorts):
+        if len(set(months)) < N_PATIENTS:  # lifelines has Efron's ties only
+            continue
+        periods = []
+        for patient in range(N_PATIENTS):
+            change = known[number, patient]
+            if second[number, patient] and change < months[patient]:
+                periods += [(patient, 0.0, change, 0.0, False), (patient, change, months[patient], 1.0, died[patient])]
+            else:
+                periods.append((patient, 0.0, months[patient], 0.0, died[patient]))
+        frame = pd.DataFrame(periods, columns=["patient", "start", "stop", "x", "died"])
+        theirs = CoxTimeVaryingFitter().fit(frame, id_col="patient", event_col="died", start_col="start", stop_col="stop",
+                                            fit_options={"precision": 1e-22, "r_precision": 1e-16})  # else it stops at 1e-7
+        assert np.log(fits["hazard_ratio"][number]) == pytest.approx(float(theirs.params_["x"]), abs=CLOSE)
+        assert found[f"os_treatment.{grouping}.time_dependent_p"][number] == pytest.approx(float(theirs.summary.p["x"]), rel=1e-8)
+
+
+def test_a_dealt_visit_lies_in_its_window_and_before_the_end(drawn):
+    """Who progressed at the visit progressed on its day; a later progression, death or last contact comes after it."""
+    table = a_table(False).assign(os_treatment_months=lambda each: each.os_treatment_months + 3, mrecist_pd_month_3=lambda each: each.index % 9 == 0)
+    table["liver_progressed"] |= table.mrecist_pd_month_3
+    table["liver_pfs_months"] = np.where(table.mrecist_pd_month_3, 95 / 30.4375, table.os_treatment_months.clip(lower=3.6))
+    cohorts = from_table(table)
+    days = quantities.visit_months(cohorts) * 30.4375
+    at_visit = cohorts["mrecist_pd_month_3"]
+    assert days[at_visit] == pytest.approx(95)
+    assert (days >= 62 - 1e-9).all() and (days <= 120 + 1e-9).all()
+    assert (days <= cohorts["liver_pfs_months"] * 30.4375 + 1e-9).all()
 
 
 def test_continuous_covariates_and_late_entry_are_fitted_as_in_the_chapters(drawn):
     cohorts, found = drawn
     for number, months, died in rows(cohorts):
         gap = quantities.treatment_gap(cohorts)[number]
-        assert found["os_treatment.treatment_gap.per_month.hazard_ratio"][number] == pytest.approx(
-            cox(months, died, gap).hazard_ratio, rel=1e-7)
+        fit, stem = cox(months, died, gap), "os_treatment.treatment_gap.per_month"
+        ours = [found[f"{stem}.{part}"][number] for part in ("hazard_ratio", "hazard_ratio.lower", "hazard_ratio.upper", "wald_p")]
+        assert ours == pytest.approx([fit.hazard_ratio, fit.lower, fit.upper, fit.wald_p], rel=1e-7)
         for clock in ("os_diagnosis", "os_liver_metastasis"):
             patients = pd.DataFrame({"os_treatment_months": months, "died": died, "clock": cohorts[f"{clock}_months"][number]})
             expected = clocks.naive_and_delayed(patients, "clock", 5)
-            assert found[f"{clock}.entry_dependence.hazard_ratio"][number] == pytest.approx(expected["dependence"].hazard_ratio, rel=1e-7)
+            fit = expected["dependence"]
+            ours = [found[f"{clock}.entry_dependence.{part}"][number] for part in ("hazard_ratio", "hazard_ratio.lower", "hazard_ratio.upper", "p")]
+            assert ours == pytest.approx([fit.hazard_ratio, fit.lower, fit.upper, fit.wald_p], rel=1e-7)
             assert found[f"{clock}.delayed_entry.start"][number] == pytest.approx(expected["start_months"], rel=CLOSE)
             assert found[f"{clock}.delayed_entry.median"][number] == pytest.approx(
                 median_survival(expected["delayed"], "lifelines").value, rel=CLOSE)
@@ -175,9 +256,10 @@ def test_mean_gained_and_corrected_p_are_the_chapters(drawn):
     cohorts, found = drawn
     gap = quantities.treatment_gap(cohorts).round(6)
     for number, months, died in rows(cohorts):
-        _, corrected = compare.search_cut(gap[number], months, died, range(1, 13), n_resamples=quantities.N_RESAMPLES,
+        searched, corrected = compare.search_cut(gap[number], months, died, range(1, 13), n_resamples=quantities.N_RESAMPLES,
                                           seed=quantities.SEED)
         assert found["os_treatment.treatment_gap.corrected_p"][number] == pytest.approx(corrected, abs=1e-12)
+        assert found["os_treatment.treatment_gap.best_cut_p"][number] == pytest.approx(searched.p_value.min(), rel=CLOSE)
         for grouping in quantities.GROUPINGS:
             second = quantities.second_level(cohorts, grouping)[number]
             order = np.argsort(second, kind="stable")
@@ -195,7 +277,11 @@ def test_the_landmark_leaves_out_who_is_gone_by_then(drawn, grouping):
                               died[stay & second[number]], died[stay & ~second[number]])
         assert found[f"os_treatment.{grouping}.landmark_p"][number] == pytest.approx(theirs.p_value, rel=1e-8)
         fit = cox(months[stay] - 3, died[stay], second[number][stay])
-        assert found[f"os_treatment.{grouping}.landmark_hazard_ratio"][number] == pytest.approx(fit.hazard_ratio, rel=1e-7)
+        stem = f"os_treatment.{grouping}.landmark_hazard_ratio"
+        assert [found[stem + part][number] for part in ("", ".lower", ".upper")] == pytest.approx([fit.hazard_ratio, fit.lower, fit.upper], rel=1e-7)
+        for name, members in (("first", stay & ~second[number]), ("second", stay & second[number])):
+            expected = median_survival(kaplan_meier(months[members] - 3, died[members])).value
+            assert found[f"os_treatment.{grouping}.landmark_median.{name}"][number] == pytest.approx(expected, rel=CLOSE)
 
 
 def test_cumulative_incidence_is_that_of_lifelines(drawn):
@@ -227,8 +313,8 @@ def test_agreement_and_balance_are_the_chapters(drawn):
     for number in range(N_COHORTS):
         recist, mrecist = (pd.Series(np.array(CATEGORIES)[cohorts[name][number]]) for name in ("recist", "mrecist"))
         both = agreement(recist, mrecist)
-        ours = [found[f"response.kappa{part}"][number] for part in ("", ".lower", ".upper")]
-        assert ours == pytest.approx([both.kappa, both.lower, both.upper], abs=CLOSE)
+        ours = [found[f"response.kappa{part}"][number] for part in ("", ".lower", ".upper", ".linear")]
+        assert ours == pytest.approx([both.kappa, both.lower, both.upper, both.weighted], abs=CLOSE)
         assert found["response.worse_by_mrecist.count"][number] == len(worse_by(mrecist, recist))
         gap = pd.Series(quantities.treatment_gap(cohorts)[number])
         treated = pd.Series(np.array(TREATMENTS)[cohorts["first_treatment"][number]])

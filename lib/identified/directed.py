@@ -60,7 +60,7 @@ def pushed(code, months, died, second):
         return (kernels.restricted_mean(months, died, ~second, horizon)
                 - kernels.restricted_mean(months, died, second, horizon)) / 2.0
     if code == RATIO:
-        beta, _, _ = kernels.cox(months, entry, died, second.astype(np.float64))
+        beta, _, _, _ = kernels.cox(months, entry, died, second.astype(np.float64))
         return min(max(beta, -4.0), 4.0)
     if code == ALIVE:
         found = np.empty(1)

@@ -8,7 +8,6 @@ import numba
 import numpy as np
 import pandas as pd
 from scipy.special import chdtri
-from scipy.stats import fisher_exact
 
 from lib.identified.claims import printed_quantities
 from lib.identified.cohorts import TREATMENTS, Cohorts
@@ -88,25 +87,6 @@ def _parts(names: set[str], one: Cohorts) -> list[str] | None:
 
 def _values(parts: list[str], cohorts: Cohorts) -> dict[str, np.ndarray]:
     return {name: values for part in parts for name, values in _computed_by(part)(cohorts).items()}
-
-
-def of_responses(hits: tuple[int, int], sizes: tuple[int, int], significant: bool) -> int:
-    """Fewest patients whose response has to change for the first group no longer to respond more often, or newly to do so.
-
-    Parameters
-    ----------
-    hits, sizes : tuple of int
-        Responders and patients of the two groups.
-    significant : bool
-        Whether the claim asks for Fisher's exact P below 0.05 besides.
-    """
-    def claim(a: int, b: int) -> bool:
-        table = [[a, sizes[0] - a], [b, sizes[1] - b]]
-        return a * sizes[1] > b * sizes[0] and (not significant or fisher_exact(table).pvalue < ALPHA)
-
-    before = claim(*hits)
-    return min(abs(a - hits[0]) + abs(b - hits[1]) for a in range(sizes[0] + 1) for b in range(sizes[1] + 1)
-               if claim(a, b) != before)
 
 
 @numba.njit(cache=True)

@@ -93,6 +93,17 @@ def restricted_mean(exits, events, members, horizon):
 @_jit
 def log_rank(exits, entry, events, members):
     """Observed minus expected events of the members, and its hypergeometric variance."""
+    return weighted_log_rank(exits, entry, events, members, 0.0)
+
+
+@_jit
+def weighted_log_rank(exits, entry, events, members, power):
+    """The same with each time weighted by its number at risk to a power: 1 Breslow-Wilcoxon, one half Tarone-Ware.
+
+    References
+    ----------
+    Tarone RE, Ware J. Biometrika 1977;64:156-160.
+    """
     difference, variance = 0.0, 0.0
     for patient in range(exits.size):
         if not events[patient]:
@@ -105,10 +116,11 @@ def log_rank(exits, entry, events, members):
                 if events[other] and exits[other] == now:
                     dying += 1
                     first &= other >= patient
-        difference += members[patient] - inside / at_risk
+        weight = float(at_risk) ** power
+        difference += weight * (members[patient] - inside / at_risk)
         if first and at_risk > 1:
             share = inside / at_risk
-            variance += share * (1.0 - share) * dying * (at_risk - dying) / (at_risk - 1)
+            variance += weight * weight * share * (1.0 - share) * dying * (at_risk - dying) / (at_risk - 1)
     return difference, variance
 
 
@@ -224,17 +236,18 @@ def cox(exits, entry, events, x):
     Returns
     -------
     tuple
-        Log hazard ratio a unit of x (infinite or NaN where there is none), its standard error, and z of the score test.
+        Log hazard ratio a unit of x (infinite or NaN where there is none), its standard error, z of the score test, and
+        twice the log likelihood ratio.
     """
     status = estimable(exits, entry, events, x)
     if status == NO_ESTIMATE:
-        return math.nan, math.nan, math.nan
+        return math.nan, math.nan, math.nan, math.nan
     spread = x.std()
     scaled = (x - x.mean()) / spread
     value, score, information, _ = partial_likelihood(exits, entry, events, scaled, 0.0)
-    score_z, beta = score / math.sqrt(information), 0.0
+    score_z, beta, at_zero = score / math.sqrt(information), 0.0, value
     if status != ESTIMATED:
-        return math.inf if status == RISES else -math.inf, math.nan, score_z
+        return math.inf if status == RISES else -math.inf, math.nan, score_z, math.nan
     for _ in range(100):
         step = score / information
         for _ in range(HALVINGS):
@@ -246,7 +259,7 @@ def cox(exits, entry, events, x):
         value, score, information = found[0], found[1], found[2]
         if abs(step) < 1e-13 * max(1.0, abs(beta)):
             break
-    return beta / spread, 1.0 / math.sqrt(information) / spread, score_z
+    return beta / spread, 1.0 / math.sqrt(information) / spread, score_z, 2.0 * (value - at_zero)
 
 
 @_jit

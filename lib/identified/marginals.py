@@ -1,4 +1,4 @@
-"""Cohorts that know only what the paper counts: the yardstick of what its survival figures add.
+"""Cohorts that know only what the paper counts: what its survival figures add is measured against them.
 
 They have the printed numbers of patients, of deaths and of every group, the cross-tables of treatment and response,
 the printed median and range of follow-up, and the cut between early and late treatment; but no printed median of

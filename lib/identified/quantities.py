@@ -11,17 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import chdtrc, chdtri, ndtr, ndtri
 
-from lib.identified import dealt, kernels
+from lib.cohort import DAYS_PER_MONTH
+from lib.identified import dealt, group_tests, kernels
 from lib.identified.cohorts import TREATMENTS, Cohorts
+from lib.reconstruct.completion.visits import FIRST_VISIT_DAY, LAST_VISIT_DAY
 
 CONF_LEVEL = 0.95
 LANDMARK_MONTHS, EARLIEST_CUT, LATEST_CUT = 3.0, 1, 12
 POINTS_MONTHS = (6.0, 12.0, 24.0)
 RMST_MONTHS = 24.0
 SMALLEST_RISK_SET = 5
-SAME_TIME_MONTHS = 2.0 / 30.4375
+SAME_TIME_MONTHS = 2.0 / DAYS_PER_MONTH
 N_RESAMPLES, SEED = 2000, 20200905
 """Choices of the chapters' parameters cells; a test holds them together."""
+VISIT_MONTHS, VISIT_SPREAD_DAYS = 3.0, 8.0
+"""When the imaging visit was planned (the paper), and how far days are dealt around it, as for the reference cohort."""
 
 CLOCKS = {"os_treatment": ("os_treatment_months", "died", "overall survival from first treatment"),
           "os_liver_metastasis": ("os_liver_metastasis_months", "died", "overall survival from liver metastasis"),
@@ -89,26 +93,53 @@ for _name, (_, _, _contrast, _cox_name) in GROUPINGS.items():
                          ("firth.lower", "lower limit of Firth's hazard ratio"),
                          ("firth.upper", "upper limit of Firth's hazard ratio")):
         _known(f"{_stem}.{_part}", f"{_what}, {_contrast}")
-    for _part, _what in (("wald_p", "P of Cox regression (Wald)"), ("firth_p", "P of Firth's regression"),
-                         ("permutation_p", "exact permutation P")):
+    for _part, _what in (("wald_p", "P of Cox regression (Wald)"), ("score_p", "P of Cox regression (score)"),
+                         ("likelihood_ratio_p", "P of Cox regression (likelihood ratio)"), ("firth_p", "P of Firth's regression"),
+                         ("permutation_p", "exact permutation P"), ("breslow_wilcoxon_p", "Breslow-Wilcoxon P"),
+                         ("tarone_ware_p", "Tarone-Ware P")):
         _known(f"{_stem}.{_part}", f"{_what}, {_contrast}", decimals=3)
     _known(f"{_stem}.rmst_difference", f"mean survival gained, first minus second level, {_contrast}", "months", decimals=1)
     _known(f"os_treatment.cox.{_cox_name}.hazard_ratio", f"hazard ratio in the Cox table, {_contrast}")
 for _name in ("meld_change", "mrecist_response"):
     _known(f"os_treatment.{_name}.landmark_p", f"log-rank P from the landmark at 3 months, {GROUPINGS[_name][2]}", decimals=3)
     _known(f"os_treatment.{_name}.landmark_hazard_ratio", f"hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
+    for _end in ("lower", "upper"):
+        _known(f"os_treatment.{_name}.landmark_hazard_ratio.{_end}",
+               f"{_end} limit of the hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
+    for _number in ("first", "second"):
+        _known(f"os_treatment.{_name}.landmark_median.{_number}",
+               f"median survival from the landmark at 3 months, {_number} group of {GROUPINGS[_name][2]}", "months", decimals=1)
+    _known(f"os_treatment.{_name}.time_dependent_hazard_ratio",
+           f"time-dependent hazard ratio, {GROUPINGS[_name][2]} (days of the visit dealt at random)")
+    for _end in ("lower", "upper"):
+        _known(f"os_treatment.{_name}.time_dependent_hazard_ratio.{_end}",
+               f"{_end} limit of the time-dependent hazard ratio, {GROUPINGS[_name][2]} (days of the visit dealt at random)")
+    _known(f"os_treatment.{_name}.time_dependent_p",
+           f"P of time-dependent Cox regression (Wald), {GROUPINGS[_name][2]} (days of the visit dealt at random)", decimals=3)
+for _name in ("extrahepatic_disease", "treatment_gap"):
+    _known(f"liver_pfs.{_name}.gray_p", f"P of Gray's test of liver progression, {GROUPINGS[_name][2]}", decimals=3)
 _known("os_treatment.treatment_gap.per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment")
+for _end in ("lower", "upper"):
+    _known(f"os_treatment.treatment_gap.per_month.hazard_ratio.{_end}",
+           f"{_end} limit of the hazard ratio per month from liver metastasis to treatment")
+_known("os_treatment.treatment_gap.per_month.wald_p", "P (Wald) of the months from liver metastasis to treatment", decimals=3)
+_known("os_treatment.treatment_gap.best_cut_p", "smallest log-rank P over the cuts of the time to treatment", decimals=3)
 _known("os_treatment.cox.treatment_gap_per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment, in the Cox table")
 _known("os_treatment.treatment_gap.corrected_p", "P of the best cut of the time to treatment, corrected for the search", decimals=3)
 for _treatment, _slug in SLUGS.items():
     _known(f"os_treatment.first_treatment.{_slug}.median", f"median overall survival after {_treatment}", "months", 4, 1, True)
     _known(f"os_treatment.first_treatment.{_slug}.at_12_months", f"12-month overall survival after {_treatment}", "", 4, 2, True)
+_known("os_treatment.first_treatment.p", "log-rank P of the three first treatments", "", 4, 3, True)
 _known("os_treatment.first_treatment.y90_vs_deb_tace.hazard_ratio", "hazard ratio, Y90 against DEB-TACE", "", 4, 2, True)
 _known("os_treatment.first_treatment.y90_vs_deb_tace.p", "log-rank P, Y90 against DEB-TACE", "", 4, 3, True)
 for _clock in ("os_diagnosis", "os_liver_metastasis"):
     _known(f"{_clock}.delayed_entry.median", f"median {CLOCKS[_clock][2]} with delayed entry", "months", decimals=1)
     _known(f"{_clock}.delayed_entry.start", f"first month with enough patients at risk, {CLOCKS[_clock][2]}", "months", decimals=1)
     _known(f"{_clock}.entry_dependence.hazard_ratio", f"hazard ratio per month waited for treatment, {CLOCKS[_clock][2]}")
+    for _end in ("lower", "upper"):
+        _known(f"{_clock}.entry_dependence.hazard_ratio.{_end}",
+               f"{_end} limit of the hazard ratio per month waited for treatment, {CLOCKS[_clock][2]}")
+    _known(f"{_clock}.entry_dependence.p", f"P (Wald) of the months waited for treatment, {CLOCKS[_clock][2]}", decimals=3)
 for _cause in ("progression", "death"):
     for _months in POINTS_MONTHS:
         _known(f"liver_pfs.incidence.{_cause}.at_{_months:.0f}_months",
@@ -130,6 +161,7 @@ for _analyte in dealt.FOLLOWED:
 _known("response.kappa", "Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
 _known("response.kappa.lower", "lower limit of Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
 _known("response.kappa.upper", "upper limit of Cohen's kappa of RECIST and mRECIST", "", 3, 2, True)
+_known("response.kappa.linear", "kappa of RECIST and mRECIST with linear weights", "", 3, 2, True)
 _known("response.worse_by_mrecist.count", "patients with a worse category by mRECIST than by RECIST", "patients", 3, 0, True)
 
 
@@ -209,7 +241,7 @@ def _comparisons(cohorts: Cohorts) -> dict[str, np.ndarray]:
     permuted = np.array([kernels.permutation_p_values(*rows) for rows in zip(months, died, np.stack([*members.values()], axis=1))])
     found = {f"os_treatment.{name}.permutation_p": p for name, p in zip(members, permuted.T)}
     for name, second in members.items():
-        found |= comparison(name, months, died, second)
+        found |= comparison(name, months, died, second) | weighted_tests(name, months, died, second)
         found[f"os_treatment.{name}.rmst_difference"] = _mean_gained(months, died, second)
     return found
 
@@ -233,23 +265,38 @@ def comparison(name: str, months: np.ndarray, died: np.ndarray, second: np.ndarr
     half_quantile = np.full(len(months), chdtri(1, 1 - CONF_LEVEL) / 2)
     log_ratio, lower, upper, statistic = each(kernels.firth, months, entry, died, x, half_quantile, n_found=4)
     return {f"{stem}.hazard_ratio": fit["hazard_ratio"], f"{stem}.hazard_ratio.lower": fit["lower"],
-            f"{stem}.hazard_ratio.upper": fit["upper"], f"{stem}.wald_p": fit["wald_p"],
+            f"{stem}.hazard_ratio.upper": fit["upper"], f"{stem}.wald_p": fit["wald_p"], f"{stem}.score_p": fit["score_p"],
+            f"{stem}.likelihood_ratio_p": fit["likelihood_ratio_p"],
             f"os_treatment.cox.{GROUPINGS[name][3]}.hazard_ratio": fit["hazard_ratio"],
             f"{stem}.firth": np.exp(log_ratio), f"{stem}.firth.lower": np.exp(lower), f"{stem}.firth.upper": np.exp(upper),
             f"{stem}.firth_p": chdtrc(1, statistic)}
 
 
+def weighted_tests(name: str, months, died, second) -> dict[str, np.ndarray]:
+    """P of one grouping by the weighted relatives of the log-rank test, each of shape (n_cohorts,)."""
+    entry = np.zeros_like(months)
+    return {f"os_treatment.{name}.{test}_p": _chi_square_p(*each(
+        kernels.weighted_log_rank, months, entry, died, second, np.full(len(months), power), n_found=2))
+        for test, power in (("breslow_wilcoxon", 1.0), ("tarone_ware", 0.5))}
+
+
 def hazard_ratio(months, entry, events, x) -> dict[str, np.ndarray]:
-    """Cox regression of each cohort on one covariate: ``hazard_ratio, lower, upper, wald_p``, each of shape (n_cohorts,)."""
-    beta, error, _ = each(kernels.cox, months, entry, events, x, n_found=3)
+    """Cox regression of each cohort on one covariate: ``hazard_ratio, lower, upper, wald_p, score_p, likelihood_ratio_p``.
+
+    Each is of shape (n_cohorts,).
+    """
+    beta, error, score_z, ratio = each(kernels.cox, months, entry, events, x, n_found=4)
     half = ndtri(0.5 + CONF_LEVEL / 2) * error
     return {"hazard_ratio": np.exp(beta), "lower": np.exp(beta - half), "upper": np.exp(beta + half),
-            "wald_p": 2 * ndtr(-np.abs(beta / error))}
+            "wald_p": 2 * ndtr(-np.abs(beta / error)), "score_p": chdtrc(1, score_z**2), "likelihood_ratio_p": chdtrc(1, ratio)}
 
 
 def log_rank_p(months, entry, events, members) -> np.ndarray:
     """Two-sided log-rank P of each cohort; NaN where the groups were never at risk together."""
-    difference, variance = each(kernels.log_rank, months, entry, events, members, n_found=2)
+    return _chi_square_p(*each(kernels.log_rank, months, entry, events, members, n_found=2))
+
+
+def _chi_square_p(difference, variance) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(variance > 0, chdtrc(1, difference**2 / variance), np.nan)
 
@@ -268,8 +315,60 @@ def _landmarks(cohorts: Cohorts) -> dict[str, np.ndarray]:
     for name in ("meld_change", "mrecist_response"):
         second = second_level(cohorts, name)
         died = cohorts["died"] & (months > LANDMARK_MONTHS)
-        found[f"os_treatment.{name}.landmark_p"] = log_rank_p(months, entry, died, second)
-        found[f"os_treatment.{name}.landmark_hazard_ratio"] = hazard_ratio(months, entry, died, second.astype(float))["hazard_ratio"]
+        fit = hazard_ratio(months, entry, died, second.astype(float))
+        found |= {f"os_treatment.{name}.landmark_p": log_rank_p(months, entry, died, second),
+                  f"os_treatment.{name}.landmark_hazard_ratio": fit["hazard_ratio"]}
+        found |= {f"os_treatment.{name}.landmark_hazard_ratio.{end}": fit[end] for end in ("lower", "upper")}
+        for number, members in (("first", ~second), ("second", second)):
+            left = medians(cohorts, events=died, members=members & (months > LANDMARK_MONTHS))
+            found[f"os_treatment.{name}.landmark_median.{number}"] = left - LANDMARK_MONTHS
+    return found
+
+
+def visit_months(cohorts: Cohorts, seed: int = SEED) -> np.ndarray:
+    """Months from first treatment to the month-3 visit, dealt as for the reference cohort, shape (n_cohorts, n_patients).
+
+    The ensemble keeps no day of the visit. Who progressed in the liver at the visit had it that day; the others about
+    three months after treatment, within the window, and before progression or the end of follow-up.
+    """
+    ends = cohorts["liver_pfs_months"] * DAYS_PER_MONTH
+    latest = np.where(cohorts["liver_progressed"], np.ceil(ends) - 1, np.floor(ends))
+    drawn = np.random.default_rng(seed).normal(VISIT_MONTHS * DAYS_PER_MONTH, VISIT_SPREAD_DAYS, ends.shape).round()
+    days = np.maximum(np.minimum(np.minimum(drawn, latest), LAST_VISIT_DAY), FIRST_VISIT_DAY)
+    return np.where(cohorts["mrecist_pd_month_3"], ends, days) / DAYS_PER_MONTH
+
+
+def time_dependent(cohorts: Cohorts, name: str, known: np.ndarray) -> dict[str, np.ndarray]:
+    """Cox regression on membership of the second level from the day on which it becomes known.
+
+    Parameters
+    ----------
+    cohorts : Cohorts
+    name : str
+        A key of `GROUPINGS`.
+    known : ndarray, shape (n_cohorts, n_patients)
+        Months from first treatment.
+
+    Returns
+    -------
+    dict of str to ndarray, shape (n_cohorts,)
+        As `hazard_ratio`.
+    """
+    months, died = cohorts["os_treatment_months"], cohorts["died"]
+    changes = second_level(cohorts, name) & (known < months)
+    # two periods a patient: before the change, and after it, which for the others never begins
+    exits = np.hstack([np.where(changes, known, months), months])
+    entry = np.hstack([np.zeros_like(months), np.where(changes, known, np.inf)])
+    return hazard_ratio(exits, entry, np.hstack([died & ~changes, died & changes]),
+                        np.hstack([np.zeros_like(months), np.ones_like(months)]))
+
+
+def _time_dependent(cohorts: Cohorts) -> dict[str, np.ndarray]:
+    found, known = {}, visit_months(cohorts)
+    for name in ("meld_change", "mrecist_response"):
+        fit, stem = time_dependent(cohorts, name, known), f"os_treatment.{name}.time_dependent"
+        found |= {f"{stem}_hazard_ratio": fit["hazard_ratio"], f"{stem}_p": fit["wald_p"]}
+        found |= {f"{stem}_hazard_ratio.{end}": fit[end] for end in ("lower", "upper")}
     return found
 
 
@@ -280,13 +379,17 @@ def treatment_gap(cohorts: Cohorts) -> np.ndarray:
 
 def _gaps(cohorts: Cohorts) -> dict[str, np.ndarray]:
     gap, months, died = treatment_gap(cohorts), cohorts["os_treatment_months"], cohorts["died"]
-    per_month = hazard_ratio(months, _from_start(cohorts), died, gap)["hazard_ratio"]
+    fit = hazard_ratio(months, _from_start(cohorts), died, gap)
+    per_month = fit["hazard_ratio"]
     largest = np.zeros(len(cohorts))
     for a in range(len(TREATMENTS)):
         for b in range(a):
             largest = np.maximum(largest, _standardised_difference(gap, cohorts["first_treatment"], a, b))
     return {"gap.mean": gap.mean(axis=1), "gap.sd": gap.std(axis=1, ddof=1), "balance.gap.largest_smd": largest,
             "os_treatment.treatment_gap.per_month.hazard_ratio": per_month,
+            "os_treatment.treatment_gap.per_month.hazard_ratio.lower": fit["lower"],
+            "os_treatment.treatment_gap.per_month.hazard_ratio.upper": fit["upper"],
+            "os_treatment.treatment_gap.per_month.wald_p": fit["wald_p"],
             "os_treatment.cox.treatment_gap_per_month.hazard_ratio": per_month}
 
 
@@ -301,9 +404,11 @@ def _corrected(cohorts: Cohorts) -> dict[str, np.ndarray]:
     n = cohorts.n_patients
     places = np.random.default_rng(SEED).permuted(np.tile(np.arange(float(n)), (N_RESAMPLES, 1)), axis=1).astype(int)
     cuts = np.arange(EARLIEST_CUT, LATEST_CUT + 1.0)
+    gaps, months, died = treatment_gap(cohorts).round(6), cohorts["os_treatment_months"], cohorts["died"]
+    by_cut = [log_rank_p(months, _from_start(cohorts), died, gaps <= cut) for cut in cuts]
     return {"os_treatment.treatment_gap.corrected_p": np.array([
-        kernels.corrected_p(gap, kernels.log_rank_scores(months, died), cuts, places) for gap, months, died in
-        zip(treatment_gap(cohorts).round(6), cohorts["os_treatment_months"], cohorts["died"])])}
+        kernels.corrected_p(gap, kernels.log_rank_scores(time, event), cuts, places) for gap, time, event in zip(gaps, months, died)]),
+        "os_treatment.treatment_gap.best_cut_p": np.fmin.reduce(by_cut)}
 
 
 def _treatments(cohorts: Cohorts) -> dict[str, np.ndarray]:
@@ -317,7 +422,9 @@ def _treatments(cohorts: Cohorts) -> dict[str, np.ndarray]:
     two = y90 | (cohorts["first_treatment"] == TREATMENTS.index("DEB-TACE"))
     # whoever had neither never enters the risk set
     entry, stem = np.where(two, 0.0, np.inf), "os_treatment.first_treatment.y90_vs_deb_tace"
-    return found | {f"{stem}.hazard_ratio": hazard_ratio(months, entry, died & two, y90.astype(float))["hazard_ratio"],
+    three = each(group_tests.three_groups_log_rank, months, died, cohorts["first_treatment"])
+    return found | {"os_treatment.first_treatment.p": chdtrc(2, three),
+                    f"{stem}.hazard_ratio": hazard_ratio(months, entry, died & two, y90.astype(float))["hazard_ratio"],
                     f"{stem}.p": log_rank_p(months, entry, died & two, y90)}
 
 
@@ -329,10 +436,13 @@ def _delayed(cohorts: Cohorts) -> dict[str, np.ndarray]:
         starts = first_reliable_months(months, entry)
         later = np.maximum(entry, starts[:, None])
         stays = months > starts[:, None]
+        fit = hazard_ratio(months, entry, cohorts["died"], entry)
         found |= {f"{clock}.delayed_entry.start": starts,
                   f"{clock}.delayed_entry.median": np.where(np.isnan(starts), np.nan, each(
                       kernels.median_time, months, later, cohorts["died"] & stays, stays)),
-                  f"{clock}.entry_dependence.hazard_ratio": hazard_ratio(months, entry, cohorts["died"], entry)["hazard_ratio"]}
+                  f"{clock}.entry_dependence.hazard_ratio": fit["hazard_ratio"], f"{clock}.entry_dependence.p": fit["wald_p"],
+                  f"{clock}.entry_dependence.hazard_ratio.lower": fit["lower"],
+                  f"{clock}.entry_dependence.hazard_ratio.upper": fit["upper"]}
     return found
 
 
@@ -359,6 +469,8 @@ def _competing(cohorts: Cohorts) -> dict[str, np.ndarray]:
             kernels.cumulative_incidence(months[number], kinds[number], cause, points, incidence[number])
         found |= {f"liver_pfs.incidence.{name}.at_{point:.0f}_months": values.copy()
                   for point, values in zip(POINTS_MONTHS, incidence.T)}
+    for name in ("extrahepatic_disease", "treatment_gap"):
+        found[f"liver_pfs.{name}.gray_p"] = chdtrc(1, each(group_tests.gray, months, kinds, second_level(cohorts, name)))
     return found | {
         "liver_pfs.liver_or_death.median": medians(cohorts, "liver_pfs_months", kinds > 0),
         "liver_pfs.liver_or_death.at_12_months": at_points(months, kinds > 0, _everyone(cohorts), (12.0,))[0]}
@@ -380,7 +492,9 @@ def _responses(cohorts: Cohorts) -> dict[str, np.ndarray]:
     off = (1 - kappa) ** 2 * ((cells * both).sum(axis=(1, 2)) - np.einsum("cii,cii->c", cells, both))
     half = ndtri(0.5 + CONF_LEVEL / 2) * np.sqrt((on + off - (kappa - chance * (1 - kappa)) ** 2) / n) / (1 - chance)
     worse = (cohorts["mrecist"] > cohorts["recist"]).sum(axis=1)
-    return {"response.kappa": kappa, "response.kappa.lower": np.maximum(-1, kappa - half),
+    apart = np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    linear = 1 - (cells * apart).sum(axis=(1, 2)) / (rows[:, :, None] * columns[:, None, :] * apart).sum(axis=(1, 2))
+    return {"response.kappa": kappa, "response.kappa.linear": linear, "response.kappa.lower": np.maximum(-1, kappa - half),
             "response.kappa.upper": np.minimum(1, kappa + half), "response.worse_by_mrecist.count": worse.astype(float)}
 
 
@@ -390,7 +504,8 @@ def _dealt(cohorts: Cohorts) -> dict[str, np.ndarray]:
 
 
 PARTS: dict[str, Callable[[Cohorts], dict[str, np.ndarray]]] = {
-    "curves": _curves, "comparisons": _comparisons, "landmarks": _landmarks, "gaps": _gaps, "corrected": _corrected,
-    "treatments": _treatments, "delayed": _delayed, "competing": _competing, "responses": _responses, "dealt": _dealt}
+    "curves": _curves, "comparisons": _comparisons, "landmarks": _landmarks, "time_dependent": _time_dependent, "gaps": _gaps,
+    "corrected": _corrected, "treatments": _treatments, "delayed": _delayed, "competing": _competing, "responses": _responses,
+    "dealt": _dealt}
 BY_TREATMENT = ("treatments", "responses")
 """Parts whose quantities depend on who had which treatment."""
