@@ -147,7 +147,7 @@ def test_no_exact_cohort_speaks_against_a_proof():
     ("Patients without extrahepatic disease have the longer median survival", "implied"),
     ("Patients with extrahepatic disease have the longer median survival", "contradicted"),
     ("Early treatment is associated with longer survival (two-sided log-rank P < 0.05)", "contradicted"),
-    ("Median survival is favorable against doxorubicin", "contradicted"),
+    ("Median survival is favorable against doxorubicin (medians alone)", "contradicted"),
     ("More patients respond to DEB-TACE than to Y90", "implied"),
     ("Liver-directed treatment is safe", "not testable"),
 ])

@@ -18,7 +18,7 @@ from scipy.stats import fisher_exact
 
 from lib.identified.cohorts import CATEGORIES, TREATMENTS
 from lib.identified.kernels import permutation_p_values
-from lib.identified.quantities import CLOCKS, GROUPINGS, POINTS_MONTHS, SLUGS, comparison
+from lib.identified.quantities import CLOCKS, GROUPINGS, POINTS_MONTHS, SLUGS, comparison, weighted_tests
 from lib.proportions import exact_group_p
 from lib.published import read_ledger
 from lib.reconstruct import kernels as order_kernels
@@ -189,7 +189,7 @@ def _of_labels(found: list[Solution], n: int) -> dict[str, Limits]:
             order_kernels.unpack(bits, row)
         places = np.tile(np.arange(1.0, n + 1), (len(died), 1))  # any times in this order give the same
         second = members if where_true else ~members
-        extremes |= comparison(name, places, died, second)
+        extremes |= comparison(name, places, died, second) | weighted_tests(name, places, died, second)
         extremes[f"os_treatment.{name}.permutation_p"] = [permutation_p_values(months, events, groups[None])[0]
                                                          for months, events, groups in zip(places, died, second)]
     return {name: Limits(float(np.min(values)), float(np.max(values)), ORDERS) for name, values in extremes.items()}
