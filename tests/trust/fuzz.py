@@ -23,6 +23,7 @@ from lib.contract import CONTRACT, TABLES, CohortError
 from lib.intake.__main__ import main
 from lib.intake.mapping import KNOWN_KEYS
 from lib.intake.sources import READERS
+from lib.units import conversion_factor
 
 #: Longest CPU time for one input.
 LONGEST_S = 2
@@ -144,6 +145,7 @@ def fuzz(n_inputs, seed=1):
     Fault or any error of the code under test
         Shrunk by hypothesis to the smallest input that shows it.
     """
+    conversion_factor("albumin", "g/L")  # pint comes with the first unit, and dask with pint, which unpickles functions of its own
     watch, counts, longest = _Watch(), {kind: {"read": 0, "refused": 0} for kind in SHARES}, [0.0]
     home = Path(tempfile.mkdtemp(prefix="fuzz"))
 
