@@ -1,14 +1,16 @@
 """Small facts at the edges of the methods that no other suite states, found by mutants that lived; each worked by hand."""
 
+import itertools
 import math
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from lifelines import CoxPHFitter
 
 from lib.cohort import Cohort
-from lib.liver_scores import class_crossings, paired_change
+from lib.liver_scores import child_pugh, class_crossings, liver_scores, paired_change
 from lib.proportions import Proportion, proportion
 from lib.response import agreement
 from lib.response.agreement import agreement_matrix, discordance_bounds, reading_spread, worse_by
@@ -16,7 +18,11 @@ from lib.response.course import best_overall_response, is_responder
 from lib.response.criteria import ResponseError, assess
 from lib.response.rates import response_rates
 from lib.survival import kaplan_meier, rmst_difference, survival_at
-from lib.survival.assumptions import functional_form, proportional_hazards
+from lib.survival.assumptions import functional_form, influence, proportional_hazards
+from lib.survival.checks import SurvivalDataError
+from lib.survival.clocks import immortal_months
+from lib.survival.compare import bootstrap_median, search_cut, smallest_detectable_hazard_ratio
+from lib.survival.regression import univariate_screen, why_no_hazard_ratio
 from lib.toxicity import early_deaths, events_by_term, events_in_window, sir_severity, worst_event_grades
 from lib.units import conversion_factor, to_reference_units
 from lib.visits import stands_in, visit_meant, with_month_3
@@ -297,3 +303,101 @@ def test_forms_of_a_covariate_carry_their_likelihoods_and_no_reason(regression):
     assert found["reason"] == "" and set(found["log_likelihoods"]) == {"linear", "quadratic", "logarithm"}
     assert found["log_likelihoods"]["quadratic"] >= found["log_likelihoods"]["linear"]
     assert functional_form(months, event, x - 5)["log_likelihoods"]["logarithm"] is None
+
+
+# -- liver scores ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("ascites", "points"), [("none", 1), ("mild", 2), ("slight", 2), ("moderate", 3), ("severe", 3), (" Severe ", 3)])
+def test_each_degree_of_ascites_has_its_points(ascites, points):
+    """Pugh 1973: none 1, slight 2, moderate 3; all else here has its 1 point each."""
+    assert child_pugh([1.0], [4.0], [1.0], [ascites], ["none"]) == [4 + points]
+
+
+@pytest.mark.parametrize(("grade", "points"), [("none", 1), (0, 1), (1, 2), (2.0, 2), (3, 3), ("4", 3)])
+def test_each_grade_of_encephalopathy_has_its_points(grade, points):
+    assert child_pugh([1.0], [4.0], [1.0], ["none"], [grade]) == [4 + points]
+
+
+@pytest.mark.parametrize(("bilirubin", "albumin", "inr", "points"), [
+    (1.9, 3.6, 1.6, 5), (2.0, 3.6, 1.6, 6), (3.0, 3.6, 1.6, 6), (3.1, 3.6, 1.6, 7), (1.9, 3.5, 1.6, 6), (1.9, 2.8, 1.6, 6), (1.9, 2.7, 1.6, 7),
+    (1.9, 3.6, 1.7, 6), (1.9, 3.6, 2.3, 6), (1.9, 3.6, 2.4, 7)])
+def test_laboratory_points_change_at_the_limits_of_pugh(bilirubin, albumin, inr, points):
+    """Bilirubin 2 to 3 mg/dL, albumin 2.8 to 3.5 g/dL and INR 1.7 to 2.3 have 2 points, beyond them 3."""
+    assert child_pugh([bilirubin], [albumin], [inr], ["none"], ["none"]) == [points]
+
+
+def test_dialysis_counts_as_a_creatinine_of_4_in_every_meld():
+    """All else 1: 9.57 ln 4 + 6.43 = 19.70, so 20. MELD-Na with sodium 137 is the same.
+
+    MELD 3.0 (Kim 2021) counts at most 3 mg/dL: 11.14 ln 3 + 6 = 18.24, so 18, for a man with albumin 3.5."""
+    rows = [{"patient": patient, "visit": "baseline", "visit_day": 0, "analyte": analyte, "value": value, "unit": unit}
+            for patient in ("on", "off") for analyte, value, unit in (
+                ("bilirubin", 1.0, "mg/dL"), ("inr", 1.0, "ratio"), ("creatinine", 1.0, "mg/dL"), ("sodium", 137.0, "mmol/L"), ("albumin", 3.5, "g/dL"))]
+    patients = pd.DataFrame({"patient": ["on", "off"], "sex": "male", "dialysis": [True, False]})
+    found = liver_scores(pd.DataFrame(rows), patients).set_index("patient")[["meld", "meld_na", "meld_3"]]
+    assert found.loc["on"].tolist() == [20, 20, 18] and found.loc["off"].tolist() == [6, 6, 6]
+
+
+# -- survival ----------------------------------------------------------------------------------------------
+
+TIED = {"months": [1.0, 2.0, 2.0, 2.0, 3.0, 4.0, 4.0, 5.0], "event": [True, True, True, False, True, True, True, False],
+        "x": [3.0, 1.0, 4.0, 2.0, 5.0, 2.5, 1.5, 3.5]}
+
+
+def test_influence_treats_ties_as_asked():
+    """lifelines fits by Efron: the ratio without each patient is its fit of the others."""
+    frame = pd.DataFrame(TIED)
+    found = influence(*TIED.values(), ties="efron").hazard_ratio_without
+    expected = [CoxPHFitter().fit(frame.drop(index=patient), "months", "event", fit_options={"precision": 1e-12}).hazard_ratios_["x"] for patient in frame.index]
+    assert found.tolist() == pytest.approx(expected, rel=1e-5)
+    assert influence(*TIED.values()).hazard_ratio_without.tolist() != pytest.approx(expected, rel=1e-5)
+
+
+def test_a_screen_gives_the_ratio_interval_and_p_of_the_one_model():
+    """Without ties every method agrees with lifelines."""
+    frame = pd.DataFrame({"months": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], "event": [True, True, False, True, True, True, False],
+                          "x": [3.0, 1.0, 4.0, 2.0, 5.0, 2.5, 1.5]})
+    model = CoxPHFitter().fit(frame, "months", "event", fit_options={"precision": 1e-12}).summary.loc["x"]
+    row = univariate_screen(frame[["x"]], frame.months, frame.event).iloc[0]
+    assert [row.hazard_ratio, row.lower, row.upper, row.p_value] == pytest.approx(
+        [model["exp(coef)"], model["exp(coef) lower 95%"], model["exp(coef) upper 95%"], model["p"]], rel=1e-6)
+    assert (row.n, row.n_events, row.df, row.reason) == (7, 5, 1, "")
+
+
+@pytest.mark.parametrize(("x", "side"), [([5, 1, 3], None), ([1, 5, 3], None), ([5, 4, 3], "highest"), ([1, 2, 3], "lowest")])
+def test_a_likelihood_is_monotone_only_where_every_death_is_on_one_side(x, side):
+    reason = why_no_hazard_ratio(np.array([1.0, 2.0, 3.0]), np.array([True, True, False]), np.array(x, float))
+    assert (side in reason) if side else reason == ""
+
+
+def test_a_bootstrap_is_repeated_by_its_seed():
+    months, event = np.sqrt(np.arange(1.0, 31.0)), np.ones(30, bool)
+    first, again, other = (bootstrap_median(months, event, n_resamples=15, seed=seed) for seed in (4, 4, 5))
+    assert first == again and first != other
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, 1.5, -0.1])
+def test_a_share_that_is_none_is_refused(share):
+    with pytest.raises(SurvivalDataError, match="must lie between 0 and 1"):
+        smallest_detectable_hazard_ratio(20, share)
+
+
+def test_the_corrected_p_of_a_search_is_that_of_all_orders():
+    """Six patients, cuts that take two and three of them: all 720 orders of the scores, each cut's sum in its own standard deviations."""
+    months, event = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [True, False, True, True, True, False]
+    # Peto's scores: death 1 - (sum of d/n so far), censoring minus the sum so far
+    hazard = np.cumsum([1 / 6, 0, 1 / 4, 1 / 3, 1 / 2, 0])
+    orders = np.array(list(itertools.permutations(np.array(event) - hazard)))
+    sums = np.abs(np.stack([orders[:, :2].sum(axis=1), orders[:, :3].sum(axis=1)], axis=1))
+    largest = (sums / np.sqrt((sums**2).mean(axis=0))).max(axis=1)
+    expected = (largest >= largest[0] - 1e-9).mean()
+    table, found = search_cut([1, 2, 3, 4, 5, 6], months, event, [2, 3], n_resamples=20_000, seed=1)
+    assert table.n_early.tolist() == [2, 3] and table.n_late.tolist() == [4, 3]
+    assert found == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 20_000))
+
+
+def test_months_before_a_status_was_known_are_summed_over_those_who_came_to_have_it():
+    """3 of 10 months, all 2 of 2 (the status came after the end), none where the day is missing or the status never came."""
+    patients = pd.DataFrame({"months": [10.0, 2.0, 5.0, 7.0]})
+    for becomes in ([True, True, True, False], pd.array([True, True, True, False], dtype="boolean"), [1, 1, 1, 0]):
+        assert immortal_months(patients, "months", [3.0, 4.0, np.nan, 1.0], becomes) == 5.0

@@ -78,7 +78,7 @@ _ROWS = (
      "same bytes", lambda found: f"{_thousands(found['files'])} files, {found['differ']} differ"),
     ("Scientific faults", "each of at least 40 turns its named test red",
      "scientific faults", lambda found: f"{found['noticed']} of {found['faults']} noticed"),
-    ("Line mutants", "95% killed in the modules that compute clinical quantities", "mutation", _share),
+    ("Line mutants", "95% killed in the modules that compute clinical quantities; changes of wording alone are left out", "mutation", _share),
     ("Made-up input", "100,000 exports, cohorts, mappings and files of bytes: no crash, no hang over 2 s, no file outside the output folder",
      "fuzzing", lambda found: f"{_thousands(found['inputs'])} tried, {_thousands(found['refused'])} refused in words, {_thousands(found['read'])} read; longest {found['longest_s']:g} s of CPU time"),
     ("Runs killed outright", "50 at moments over the whole run: earlier files whole, nothing left running, a rerun completes",

@@ -15,8 +15,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from mutmut.mutation.trampoline import set_mutant_under_test
-from mutmut.state import state
 
 #: What became of a mutant, by the exit code of its process; a signal means that it ran out of time.
 KILLED, SURVIVED, NOT_REACHED = 1, 0, 33
@@ -38,7 +36,7 @@ def pytest_runtestloop(session):
     for mutant in json.loads(file.read_text("utf-8")):
         function = mutant.partition("__mutmut_")[0]
         items = sorted((item for item in session.items if function in reached[item.nodeid]), key=lambda item: seconds[item.nodeid])
-        limit = 5 + 10 * sum(seconds[item.nodeid] for item in items)
+        limit = 3 + 10 * sum(seconds[item.nodeid] for item in items)
         found[mutant] = _forked(lambda items=items, mutant=mutant: _run_mutant(session, mutant, items), limit) if items else NOT_REACHED
         file.with_suffix(".found.json").write_text(json.dumps(found), encoding="utf-8")
     return True
@@ -61,6 +59,8 @@ def _forked(work, cpu_seconds):
 
 
 def _run_mutant(session, mutant, items):
+    from mutmut.mutation.trampoline import set_mutant_under_test
+
     set_mutant_under_test(mutant)
     for item, following in zip(items, [*items[1:], None], strict=True):
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -71,8 +71,11 @@ def _run_mutant(session, mutant, items):
 
 def _run_clean(session, account):
     """Run everything without a mutant; note what each test takes, and which functions it or one of its fixtures reaches."""
+    from mutmut.mutation.trampoline import set_mutant_under_test
+    from mutmut.state import state
+
     set_mutant_under_test("stats")
-    recorder = _Fixtures()
+    recorder = _Fixtures(state)
     session.config.pluginmanager.register(recorder)
     caches = [each for each in gc.get_objects() if isinstance(each, functools._lru_cache_wrapper)]
     reached, seconds, failed = {}, {}, []
@@ -93,15 +96,15 @@ def _run_clean(session, account):
 class _Fixtures:
     """Which functions each fixture reaches: one that serves many tests is set up for the first alone."""
 
-    def __init__(self):
-        self.reached = defaultdict(set)
+    def __init__(self, state):
+        self.state, self.reached = state, defaultdict(set)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef):
-        earlier = set(state()._stats)
-        state()._stats.clear()
+        earlier = set(self.state()._stats)
+        self.state()._stats.clear()
         try:
             return (yield)
         finally:
-            self.reached[id(fixturedef)] |= state()._stats
-            state()._stats.update(earlier)
+            self.reached[id(fixturedef)] |= self.state()._stats
+            self.state()._stats.update(earlier)

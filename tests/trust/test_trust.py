@@ -4,6 +4,8 @@ import csv
 import json
 import os
 import re
+import subprocess
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -147,3 +149,48 @@ def test_one_pixel_is_found_and_another_compression_is_none(two_builds):
     picture.putpixel((0, 0), (199, 200, 200))
     picture.save(other / "figures" / "f.png")
     assert rebuild.same_numbers(one, other) == ["figures/f.png shows another picture"]
+
+
+# -- mutants ---------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("right", "wrong", "wording"), [
+    ('    raise E(f"{n} has no unit.")', '    raise E(f"XX{n} has no unit.XX")', False), ('    raise E("no unit")', '    raise E("XXno unitXX")', True),
+    ('    return {"NE": 1}', '    return {"XXNEXX": 1}', False), ("    return a < b", "    return a <= b", False), ('    return f("no unit", 1)', '    return f("NO UNIT", 2)', False)])
+def test_a_mutant_is_of_wording_where_nothing_but_a_text_with_a_blank_differs(right, wrong, wording):
+    assert mutants.only_words(["def x_f__mutmut_orig(a):", right], ["def x_f__mutmut_1(a):", wrong]) is wording
+
+
+def test_a_mutant_is_described_by_the_lines_that_differ():
+    right, wrong = (["def x_f__mutmut_orig(a):", "    b = 1", "    return a < b"], ["def x_f__mutmut_2(a):", "    b = 1", "    return a <= b"])
+    assert mutants._described("lib.m.x_f__mutmut_2", right, wrong) == {"module": "lib.m", "function": "f", "right": "return a < b", "wrong": "return a <= b"}
+
+
+def test_mutants_are_tried_in_forks_by_the_tests_that_reach_them(tmp_path):
+    """A small domain of its own: of four mutants the test kills those of the sum, the unreached function's live, an endless loop runs out of time."""
+    pytest.importorskip("mutmut", reason="mutmut is installed by make trust")
+    (tmp_path / "domain.py").write_text("""
+from mutmut.mutation.trampoline import wrap_in_trampoline
+added, unreached = {}, {}
+def x_add__mutmut_orig(a, b): return a + b
+def x_add__mutmut_1(a, b): return a - b
+def x_add__mutmut_2(a, b): return b + a
+def x_add__mutmut_3(a, b):
+    while True: pass
+added |= {name: globals()[name] for name in ("x_add__mutmut_1", "x_add__mutmut_2", "x_add__mutmut_3")} | {"_mutmut_orig": x_add__mutmut_orig}
+def x_other__mutmut_orig(): return 1
+def x_other__mutmut_1(): return 2
+unreached |= {"x_other__mutmut_1": x_other__mutmut_1, "_mutmut_orig": x_other__mutmut_orig}
+@wrap_in_trampoline(added)
+def add(a, b): return a + b
+@wrap_in_trampoline(unreached)
+def other(): return 1
+""")
+    (tmp_path / "test_domain.py").write_text("import domain\ndef test_add(): assert domain.add(2, 1) == 3\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.mutmut]\nsource_paths = ["."]\n')
+    asked = tmp_path / "asked.json"
+    asked.write_text(json.dumps([f"domain.x_add__mutmut_{number}" for number in (1, 2, 3)] + ["domain.x_other__mutmut_1"]))
+    done = subprocess.run([sys.executable, "-m", "pytest", "-q", "-p", "forked_mutants", "--mutants", str(asked), "test_domain.py"], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONPATH": str(figures.FILE.parent)})
+    assert done.returncode == 0, done.stdout
+    found = list(json.loads((tmp_path / "asked.found.json").read_text()).values())
+    assert found[:2] == [1, 0] and found[2] < 0 and found[3] == 33
