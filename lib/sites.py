@@ -138,9 +138,10 @@ def run_site(site, jobs, out, timeout_s, preheated=False):
     shutil.rmtree(staging, ignore_errors=True)
     for product in PRODUCTS:
         (staging / product).mkdir(parents=True)
-    set_environment(staging)
     try:
+        # the server outlives the site, so it begins before temporary files go into the site's folder
         with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():
+            set_environment(staging)
             for path, parameters in jobs:
                 execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)

@@ -58,6 +58,13 @@ def test_each_site_is_executed_even_when_a_worker_is_lost(collection, sites, tmp
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [".lock"]
 
 
+def test_a_worker_with_preheated_kernels_executes_one_site_after_the_other(collection, sites, tmp_path):
+    """What the kernels are forked from outlives the first site, whose temporary folder goes."""
+    out = tmp_path / "out"
+    assert main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1", "--preheated"], collection(_01_a=WRITES.format(before=""))) == 0
+    assert pd.read_csv(out / "summary.csv", dtype=str).Run.tolist() == ["complete", "complete"]
+
+
 def test_a_failing_site_is_named_and_the_others_are_made(collection, sites, tmp_path, capsys):
     out = tmp_path / "out"
     assert run(collection(_01_a=WRITES.format(before=FAILS_AT_B)), sites, out) == 1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import fisher_exact
-
 ALPHA = 0.05
 
 
@@ -24,6 +22,8 @@ def fewest_changes(hits: tuple[int, int], sizes: tuple[int, int], significant: b
     float
         Infinite where no change of responses flips it.
     """
+    from scipy.stats import fisher_exact  # slow to import, for one sentence
+
     def claim(a: int, b: int) -> bool:
         table = [[a, sizes[0] - a], [b, sizes[1] - b]]
         return a * sizes[1] > b * sizes[0] and (not significant or fisher_exact(table).pvalue < ALPHA)
