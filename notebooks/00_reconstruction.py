@@ -166,7 +166,7 @@ if by_tolerance is not None:
                 f"(P values within {TOLERANCE.p:g}; cohorts of {constraints.n} patients). {by_tolerance['seed'].nunique()} seeds at each tolerance, "
                 f"{join(f'{each:g}' for each in sorted(by_tolerance['seconds'].unique()))} seconds a seed; counts still rise with effort, so they are lower bounds. "
                 "The ensemble's tolerance is the thick line.",
-        alt=f"Lines that rise with the number of seeds, highest for the widest tolerance: {join(f'{n} orders within {limit:g} months' for limit, n in most.items())}.")
+        alt=f"Lines that rise with the number of seeds, highest for the widest tolerance: {join(f'{n} orders with limits within {limit:g}' for limit, n in most.items())} (months).")
 say(tolerance_source)
 
 # %%
