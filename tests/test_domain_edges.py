@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from lifelines import CoxPHFitter
+from scipy import stats
 
 from lib.cohort import Cohort
 from lib.liver_scores import child_pugh, class_crossings, liver_scores, paired_change
-from lib.proportions import Proportion, proportion
+from lib.proportions import Proportion, large_table_p, proportion
 from lib.response import agreement
 from lib.response.agreement import agreement_matrix, discordance_bounds, reading_spread, worse_by
 from lib.response.course import best_overall_response, is_responder
@@ -401,3 +402,20 @@ def test_months_before_a_status_was_known_are_summed_over_those_who_came_to_have
     patients = pd.DataFrame({"months": [10.0, 2.0, 5.0, 7.0]})
     for becomes in ([True, True, True, False], pd.array([True, True, True, False], dtype="boolean"), [1, 1, 1, 0]):
         assert immortal_months(patients, "months", [3.0, 4.0, np.nan, 1.0], becomes) == 5.0
+
+
+# -- tables of counts and best responses, once more --------------------------------------------------------------------
+
+def test_a_large_table_is_tested_by_chi_squared_only_where_every_expected_count_is_large():
+    """Expected 100 in each cell, so chi-squared = 4 x 10^2 / 100 = 4; then 130 x 8 / 300 = 3.5 in one, where Fisher's test of scipy holds."""
+    assert large_table_p([[90, 110], [110, 90]], 2_000) == pytest.approx(stats.chi2(1).sf(4), rel=1e-9)
+    table, n_draws = [[7, 123], [1, 169]], 40_000
+    fisher = stats.fisher_exact(table).pvalue
+    assert large_table_p(table, n_draws) == pytest.approx(fisher, abs=4 * np.sqrt(fisher / n_draws))
+    assert abs(stats.chi2_contingency(table, correction=False).pvalue - fisher) > 4 * np.sqrt(fisher / n_draws)
+
+
+def test_best_responses_have_their_name_and_those_never_assessed_are_not_evaluable():
+    nobody = pd.DataFrame({"patient": [], "visit": [], "visit_day": [], "response": []})
+    found = best_overall_response(nobody, ["a", "b"])
+    assert found.to_dict() == {"a": "NE", "b": "NE"} and found.name == "best_overall_response" and found.index.name == "patient"
