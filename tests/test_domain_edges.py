@@ -18,11 +18,11 @@ from lib.response.agreement import agreement_matrix, discordance_bounds, reading
 from lib.response.course import best_overall_response, is_responder
 from lib.response.criteria import ResponseError, assess
 from lib.response.rates import response_rates
-from lib.survival import kaplan_meier, rmst_difference, survival_at
+from lib.survival import kaplan_meier, logrank, rmst_difference, survival_at
 from lib.survival.assumptions import functional_form, influence, proportional_hazards
-from lib.survival.checks import SurvivalDataError
+from lib.survival.checks import MOST_IN_SMALL_SAMPLE, SurvivalDataError
 from lib.survival.clocks import immortal_months
-from lib.survival.compare import bootstrap_median, search_cut, smallest_detectable_hazard_ratio
+from lib.survival.compare import _corrected_in_large_samples, bootstrap_median, search_cut, smallest_detectable_hazard_ratio
 from lib.survival.regression import univariate_screen, why_no_hazard_ratio
 from lib.toxicity import early_deaths, events_by_term, events_in_window, sir_severity, worst_event_grades
 from lib.units import conversion_factor, to_reference_units
@@ -419,3 +419,44 @@ def test_best_responses_have_their_name_and_those_never_assessed_are_not_evaluab
     nobody = pd.DataFrame({"patient": [], "visit": [], "visit_day": [], "response": []})
     found = best_overall_response(nobody, ["a", "b"])
     assert found.to_dict() == {"a": "NE", "b": "NE"} and found.name == "best_overall_response" and found.index.name == "patient"
+
+
+# -- what is said where there is nothing to test -----------------------------------------------------------------------
+
+def test_a_test_that_cannot_be_made_keeps_its_name_and_degrees_of_freedom():
+    found = logrank([1.0, 2.0, 3.0], [False, False, False], ["a", "b", "c"])
+    assert (found.method, found.df, found.statistic, found.p_value, found.reason) == ("log-rank", 2, None, None, "there are no events")
+    assert logrank([1.0, 2.0], [True, True], ["a", "a"]).df == 0
+
+
+def test_a_difference_of_means_that_cannot_be_had_names_its_horizon_and_leaves_the_means_empty():
+    found = rmst_difference([1.0, 2.0, 3.0, 4.0], [True, False, False, False], ["a", "a", "b", "b"])
+    assert found.pop("difference").value is None and found == {"to_months": 2.0, "p_value": None, "first": None, "second": None}
+
+
+def test_a_bootstrap_of_many_is_not_drawn():
+    n = MOST_IN_SMALL_SAMPLE + 1
+    found = bootstrap_median(np.linspace(1, 100, n), np.ones(n, bool))
+    assert (found.lower, found.upper, found.n_resamples, found.n_failed) == (None, None, 0, 0) and found.reason
+
+
+def test_the_share_of_draws_counts_the_observed_one_too():
+    """(k + 1) / (m + 1): no draw of nine reaches 100 standard deviations, all reach 0; one cut alone has the P of the normal distribution."""
+    assert [_corrected_in_large_samples(observed, np.array([50]), 100, 9, 1) for observed in (100.0, 0.0)] == [0.1, 1.0]
+    expected = 2 * stats.norm.sf(1.5)
+    assert _corrected_in_large_samples(1.5, np.array([50]), 100, 20_000, 1) == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 20_000))
+
+
+def test_two_nested_cuts_are_as_correlated_as_their_sizes_say():
+    """Of 100 patients 20 and 50: correlation sqrt(20 x 50 / (50 x 80)) = 0.5; the share beyond 1.5 is that of scipy's normal distribution of two."""
+    inside = stats.multivariate_normal(cov=[[1, 0.5], [0.5, 1]])
+    expected = 1 - (inside.cdf([1.5, 1.5]) - 2 * inside.cdf([1.5, -1.5]) + inside.cdf([-1.5, -1.5]))
+    found = _corrected_in_large_samples(1.5, np.array([20, 50]), 100, 20_000, 1)
+    assert found == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 20_000))
+
+
+@pytest.mark.parametrize(("n_events", "tested"), [(2, False), (3, True)])
+def test_proportional_hazards_need_three_events(n_events, tested):
+    event = np.arange(6) < n_events
+    found = proportional_hazards(np.arange(1.0, 7.0), event, np.array([1.0, 0, 1, 0, 1, 0]), split_months=3.5)
+    assert (found.p_value is not None) is tested

@@ -1,12 +1,13 @@
 """What four patients offer to survival analysis; every expectation is worked from their rows by hand."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lib.cohort import DAYS_PER_MONTH, build_cohort
+from lib.cohort import DAYS_PER_MONTH, build_cohort, read_cohort
 from lib.survival import groups
 
 PATIENTS = pd.DataFrame({
@@ -114,3 +115,11 @@ def test_each_clock_of_a_cohort_has_its_curve_and_those_without_a_time_are_left_
     cohort = build_cohort("four", PATIENTS.assign(os_liver_metastasis_months=[10.0, np.nan, 9.0, 20.0])[columns])
     curves = groups.clock_curves(cohort)
     assert list(curves) == ["os_liver_metastasis", "os_treatment"] and [curve.n for curve in curves.values()] == [3, 4]
+
+
+def test_responses_and_progressions_follow_the_patients_in_whatever_order():
+    reference = read_cohort("reference")
+    turned = replace(reference, patients=reference.patients[::-1].reset_index(drop=True))
+    assert np.array_equal(groups.progression_months(turned), groups.progression_months(reference)[::-1], equal_nan=True)
+    found, again = (groups.groupings(study)["mrecist_response"] for study in (reference, turned))
+    assert found.levels == {"responders": "Responders", "non_responders": "Non-responders"} and found.labels.tolist() == again.labels.tolist()[::-1]
