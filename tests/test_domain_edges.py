@@ -24,7 +24,7 @@ from lib.survival.checks import MOST_IN_SMALL_SAMPLE, SurvivalDataError
 from lib.survival.clocks import immortal_months
 from lib.survival.compare import _corrected_in_large_samples, bootstrap_median, search_cut, smallest_detectable_hazard_ratio
 from lib.survival.regression import univariate_screen, why_no_hazard_ratio
-from lib.toxicity import early_deaths, events_by_term, events_in_window, sir_severity, worst_event_grades
+from lib.toxicity import ctcae_edition, early_deaths, events_by_term, events_in_window, liver_injury, sir_severity, worst_event_grades
 from lib.units import conversion_factor, to_reference_units
 from lib.visits import stands_in, visit_meant, with_month_3
 
@@ -460,3 +460,19 @@ def test_proportional_hazards_need_three_events(n_events, tested):
     event = np.arange(6) < n_events
     found = proportional_hazards(np.arange(1.0, 7.0), event, np.array([1.0, 0, 1, 0, 1, 0]), split_months=3.5)
     assert (found.p_value is not None) is tested
+
+
+# -- toxicity, once more -----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("written", "edition"), [("4", "4.03"), (4, "4.03"), ("4.0", "4.03"), (4.03, "4.03"), ("v5.0", "5"), (5, "5"), ("V6", "6"), (6.0, "6")])
+def test_every_usual_spelling_of_a_version_is_read(written, edition):
+    assert ctcae_edition(written) == edition
+
+
+def test_a_patient_without_a_later_value_stands_in_the_table_of_liver_injury_without_a_range():
+    """ALT 130 of 40 is 3.25, bilirubin 1.1 of 1 is 1.1: ALT alone is above its limit."""
+    labs = pd.DataFrame([("late", "baseline", "alt", 30.0, 40.0), ("late", "month_3", "alt", 130.0, 40.0), ("late", "month_3", "bilirubin", 1.1, 1.0),
+                         ("gone", "baseline", "alt", 500.0, 40.0)], columns=["patient", "visit", "analyte", "value", "upper_normal"])
+    found = liver_injury(labs)
+    assert found.index.tolist() == ["late", "gone"] and found.loc["late", ["alt", "bilirubin", "range"]].tolist() == [3.25, 1.1, "Temple's corollary"]
+    assert found.loc["gone"].isna().all()

@@ -67,9 +67,13 @@ def _thousands(number):
 
 
 def _share(figures):
+    from scipy.stats import binomtest
+
     killed, tried, of = figures["killed"], figures["tried"], figures["mutants"]
+    low, high = binomtest(killed, tried).proportion_ci(method="exact")
+    within = f", 95% interval {100 * low:.1f} to {100 * high:.1f} by Clopper and Pearson" if tried < of else ""
     drawn = f"drawn with seed {figures['seed']} from {_thousands(of)}" if tried < of else "all there are"
-    return f"{_thousands(killed)} of {_thousands(tried)} killed ({100 * killed / tried:.1f}%); {drawn}; those that lived are judged in [tests/trust/survivors.csv](tests/trust/survivors.csv)"
+    return f"{_thousands(killed)} of {_thousands(tried)} killed ({100 * killed / tried:.1f}%{within}); {drawn}; those that lived are judged in [tests/trust/survivors.csv](tests/trust/survivors.csv)"
 
 
 #: Row, suite, what is asked for, and what the figures say of it.
