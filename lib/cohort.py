@@ -322,7 +322,7 @@ def _converted(table: str, column: Column, cells: pd.Series, problems: list[Prob
         result = result.where(np.isfinite(result.astype(float)))
         bad = text.notna() & result.isna()
         if column.kind == "whole":
-            bad |= result.notna() & (result != result.round())
+            bad |= result.notna() & ((result != result.round()) | (result.abs() >= 2.0**53))  # no double holds each larger one
     for index in text.index[bad]:
         problems.append(Problem(UNREADABLE, f"{table}.csv", int(index) + 2, column.name,
                                 f'"{text[index]}"', column.expected(),

@@ -340,3 +340,10 @@ def test_a_missing_comparison_is_no_contradiction(folder):
 
 def test_cohort_is_a_value():
     assert isinstance(read_cohort("reference"), Cohort)
+
+
+@pytest.mark.parametrize("digits", ["99999999999999999999", "-9007199254740993", "1e30"])
+def test_a_whole_number_too_large_to_be_one_is_refused_in_words(tmp_path, digits):
+    (tmp_path / "patients.csv").write_text(f"patient,first_treatment,os_treatment_months,died,ecog\nA,TACE,10.5,true,{digits}\nB,Y90,20.25,false,1\n")
+    with pytest.raises(CohortError, match=rf'patients\.csv, row 2, ecog, "{digits}"'):
+        read_cohort(tmp_path)
