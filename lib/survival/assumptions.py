@@ -122,9 +122,12 @@ def influence(months, event, covariate, *, ties="breslow"):
 
 
 def _ratio_of(months, event, x, kept, ties):
-    if why_no_hazard_ratio(months[kept], event[kept], x[kept]):
+    months, event, x = months[kept], event[kept], x[kept]
+    if why_no_hazard_ratio(months, event, x):
         return np.nan
-    return float(np.exp(_greenwood(months[kept], event[kept], x[kept], None, ties).coef_[0]))
+    z = (x - x.mean()) / x.std()
+    # one fit a patient: the running sums take a millisecond where a library takes fifty
+    return float(np.exp(fit_cox(months, event, z[:, None], ties=ties).coefficients[0] / x.std()))
 
 
 def functional_form(months, event, covariate, *, ties="breslow"):
