@@ -189,6 +189,8 @@ def plot(table, exponent, target):
     ax.loglog(n, table.seconds.iloc[-1] * grown / grown[-1], color=GREY, linestyle="--", label="n log n through the largest")
     ax.loglog(n, table.seconds, color=BLUE, marker="o", label=f"all chapters (power {exponent:.2f} from {FITTED_FROM:,} patients on)")
     ax.set(xlabel="Patients", ylabel="Seconds")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:,.12g}")  # the style writes no mathematics, which powers of ten would be
     ax.legend()
     ax.figure.savefig(target, dpi=110, metadata={"Software": None})
 
