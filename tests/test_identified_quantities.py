@@ -16,6 +16,7 @@ from scipy.special import chdtri, ndtri
 from lib.baseline import Variable, largest_difference
 from lib.identified import dealt, group_tests, kernels, quantities
 from lib.identified.cohorts import CATEGORIES, TREATMENTS, Cohorts, CohortsError, from_table, with_treatments_dealt
+from lib.published import read_ledger
 from lib.response.agreement import agreement, worse_by
 from lib.survival import clocks, compare
 from lib.survival.estimate import kaplan_meier, median_survival
@@ -106,9 +107,9 @@ def test_cox_regression_is_that_of_lifelines_and_of_the_chapters(drawn, grouping
             assert error == pytest.approx(float(theirs.standard_errors_["x"]), rel=CLOSE)
             ratio_test = theirs.log_likelihood_ratio_test()
             assert found[f"{stem}.likelihood_ratio_p"][number] == pytest.approx(ratio_test.p_value, rel=CLOSE)
-            score = [each[number] for each in (found[f"{stem}.score_p"], quantities.log_rank_p(
-                cohorts["os_treatment_months"], np.zeros_like(cohorts["os_treatment_months"]), cohorts["died"], second))]
-            assert score[0] == pytest.approx(score[1], rel=CLOSE)  # without ties the score test is the log-rank test
+            # without ties the score test is the log-rank test
+            theirs = logrank_test(months[second[number]], months[~second[number]], died[second[number]], died[~second[number]])
+            assert found[f"{stem}.score_p"][number] == pytest.approx(theirs.p_value, rel=CLOSE)
         assert found[f"{stem}.score_p"][number] == pytest.approx(fit.score_p, rel=1e-8)
 
 
@@ -328,6 +329,8 @@ def test_choices_are_those_of_the_parameters_cells():
     chosen = {"conf_level": quantities.CONF_LEVEL, "landmark_months": quantities.LANDMARK_MONTHS, "seed": quantities.SEED,
               "smallest_risk_set": quantities.SMALLEST_RISK_SET, "n_resamples": quantities.N_RESAMPLES}
     assert chosen == {name: PARAMETERS[name].paper for name in chosen}
+    ledger = read_ledger()
+    assert {quantities.VISIT_MONTHS} == set(ledger.printed[ledger.quantity == "visit.month_3.time"].astype(float))
 
 
 def test_the_reference_cohort_has_the_values_that_the_chapters_hand_on(study_run):

@@ -13,12 +13,12 @@ from lib.identified.claims import printed_quantities
 from lib.identified.cohorts import TREATMENTS, Cohorts
 from lib.identified.predicates import holds, names_in
 from lib.identified.quantities import GROUPINGS, PARTS, hazard_ratio, second_level
+from lib.identified.responses import ALPHA
 
 MOST_CHANGES = 3
 N_COHORTS, N_SIMULATED = 100, 100
 SIZES = (24, 48, 96, 192, 384, 768, 1536)
 FURTHER_MONTHS = (0.0, 12.0, 36.0)
-ALPHA = 0.05
 OUTCOME = ("curves", "landmarks", "gaps", "printed", "ratios")
 """Parts that a change of vital status moves and that are quick enough to try every change."""
 

@@ -14,7 +14,7 @@ from scipy.special import chdtrc, chdtri, ndtr, ndtri
 from lib.cohort import DAYS_PER_MONTH
 from lib.identified import dealt, group_tests, kernels
 from lib.identified.cohorts import TREATMENTS, Cohorts
-from lib.reconstruct.completion.visits import FIRST_VISIT_DAY, LAST_VISIT_DAY
+from lib.reconstruct.completion.visits import FIRST_VISIT_DAY, LAST_VISIT_DAY, VISIT_SPREAD_DAYS
 
 CONF_LEVEL = 0.95
 LANDMARK_MONTHS, EARLIEST_CUT, LATEST_CUT = 3.0, 1, 12
@@ -24,8 +24,8 @@ SMALLEST_RISK_SET = 5
 SAME_TIME_MONTHS = 2.0 / DAYS_PER_MONTH
 N_RESAMPLES, SEED = 2000, 20200905
 """Choices of the chapters' parameters cells; a test holds them together."""
-VISIT_MONTHS, VISIT_SPREAD_DAYS = 3.0, 8.0
-"""When the imaging visit was planned (the paper), and how far days are dealt around it, as for the reference cohort."""
+VISIT_MONTHS = 3.0
+"""When the imaging visit was planned, as the ledger prints it; a test holds them together."""
 
 CLOCKS = {"os_treatment": ("os_treatment_months", "died", "overall survival from first treatment"),
           "os_liver_metastasis": ("os_liver_metastasis_months", "died", "overall survival from liver metastasis"),
@@ -75,6 +75,13 @@ def _known(name: str, title: str, unit: str = "", chapter: int = 4, decimals: in
     return name
 
 
+def _known_ratio(name: str, title: str) -> None:
+    """A hazard ratio with its limits."""
+    _known(name, title)
+    for end in ("lower", "upper"):
+        _known(f"{name}.{end}", f"{end} limit of the {title}")
+
+
 for _clock, (_, _, _title) in CLOCKS.items():
     for _months in POINTS_MONTHS:
         _known(f"{_clock}.at_{_months:.0f}_months", f"{_months:.0f}-month {_title}")
@@ -88,9 +95,8 @@ _known("gap.sd", "standard deviation of the time from liver metastasis to treatm
 _known("balance.gap.largest_smd", "largest standardised difference of the time to treatment between treatments", "", 1, 2, True)
 for _name, (_, _, _contrast, _cox_name) in GROUPINGS.items():
     _stem = f"os_treatment.{_name}"
-    for _part, _what in (("hazard_ratio", "hazard ratio"), ("hazard_ratio.lower", "lower limit of the hazard ratio"),
-                         ("hazard_ratio.upper", "upper limit of the hazard ratio"), ("firth", "Firth's hazard ratio"),
-                         ("firth.lower", "lower limit of Firth's hazard ratio"),
+    _known_ratio(f"{_stem}.hazard_ratio", f"hazard ratio, {_contrast}")
+    for _part, _what in (("firth", "Firth's hazard ratio"), ("firth.lower", "lower limit of Firth's hazard ratio"),
                          ("firth.upper", "upper limit of Firth's hazard ratio")):
         _known(f"{_stem}.{_part}", f"{_what}, {_contrast}")
     for _part, _what in (("wald_p", "P of Cox regression (Wald)"), ("score_p", "P of Cox regression (score)"),
@@ -102,26 +108,17 @@ for _name, (_, _, _contrast, _cox_name) in GROUPINGS.items():
     _known(f"os_treatment.cox.{_cox_name}.hazard_ratio", f"hazard ratio in the Cox table, {_contrast}")
 for _name in ("meld_change", "mrecist_response"):
     _known(f"os_treatment.{_name}.landmark_p", f"log-rank P from the landmark at 3 months, {GROUPINGS[_name][2]}", decimals=3)
-    _known(f"os_treatment.{_name}.landmark_hazard_ratio", f"hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
-    for _end in ("lower", "upper"):
-        _known(f"os_treatment.{_name}.landmark_hazard_ratio.{_end}",
-               f"{_end} limit of the hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
+    _known_ratio(f"os_treatment.{_name}.landmark_hazard_ratio", f"hazard ratio from the landmark at 3 months, {GROUPINGS[_name][2]}")
     for _number in ("first", "second"):
         _known(f"os_treatment.{_name}.landmark_median.{_number}",
                f"median survival from the landmark at 3 months, {_number} group of {GROUPINGS[_name][2]}", "months", decimals=1)
-    _known(f"os_treatment.{_name}.time_dependent_hazard_ratio",
-           f"time-dependent hazard ratio, {GROUPINGS[_name][2]} (days of the visit dealt at random)")
-    for _end in ("lower", "upper"):
-        _known(f"os_treatment.{_name}.time_dependent_hazard_ratio.{_end}",
-               f"{_end} limit of the time-dependent hazard ratio, {GROUPINGS[_name][2]} (days of the visit dealt at random)")
+    _known_ratio(f"os_treatment.{_name}.time_dependent_hazard_ratio",
+                 f"time-dependent hazard ratio, {GROUPINGS[_name][2]} (days of the visit dealt at random)")
     _known(f"os_treatment.{_name}.time_dependent_p",
            f"P of time-dependent Cox regression (Wald), {GROUPINGS[_name][2]} (days of the visit dealt at random)", decimals=3)
 for _name in ("extrahepatic_disease", "treatment_gap"):
     _known(f"liver_pfs.{_name}.gray_p", f"P of Gray's test of liver progression, {GROUPINGS[_name][2]}", decimals=3)
-_known("os_treatment.treatment_gap.per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment")
-for _end in ("lower", "upper"):
-    _known(f"os_treatment.treatment_gap.per_month.hazard_ratio.{_end}",
-           f"{_end} limit of the hazard ratio per month from liver metastasis to treatment")
+_known_ratio("os_treatment.treatment_gap.per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment")
 _known("os_treatment.treatment_gap.per_month.wald_p", "P (Wald) of the months from liver metastasis to treatment", decimals=3)
 _known("os_treatment.treatment_gap.best_cut_p", "smallest log-rank P over the cuts of the time to treatment", decimals=3)
 _known("os_treatment.cox.treatment_gap_per_month.hazard_ratio", "hazard ratio per month from liver metastasis to treatment, in the Cox table")
@@ -135,10 +132,7 @@ _known("os_treatment.first_treatment.y90_vs_deb_tace.p", "log-rank P, Y90 agains
 for _clock in ("os_diagnosis", "os_liver_metastasis"):
     _known(f"{_clock}.delayed_entry.median", f"median {CLOCKS[_clock][2]} with delayed entry", "months", decimals=1)
     _known(f"{_clock}.delayed_entry.start", f"first month with enough patients at risk, {CLOCKS[_clock][2]}", "months", decimals=1)
-    _known(f"{_clock}.entry_dependence.hazard_ratio", f"hazard ratio per month waited for treatment, {CLOCKS[_clock][2]}")
-    for _end in ("lower", "upper"):
-        _known(f"{_clock}.entry_dependence.hazard_ratio.{_end}",
-               f"{_end} limit of the hazard ratio per month waited for treatment, {CLOCKS[_clock][2]}")
+    _known_ratio(f"{_clock}.entry_dependence.hazard_ratio", f"hazard ratio per month waited for treatment, {CLOCKS[_clock][2]}")
     _known(f"{_clock}.entry_dependence.p", f"P (Wald) of the months waited for treatment, {CLOCKS[_clock][2]}", decimals=3)
 for _cause in ("progression", "death"):
     for _months in POINTS_MONTHS:
@@ -264,12 +258,11 @@ def comparison(name: str, months: np.ndarray, died: np.ndarray, second: np.ndarr
     fit = hazard_ratio(months, entry, died, x)
     half_quantile = np.full(len(months), chdtri(1, 1 - CONF_LEVEL) / 2)
     log_ratio, lower, upper, statistic = each(kernels.firth, months, entry, died, x, half_quantile, n_found=4)
-    return {f"{stem}.hazard_ratio": fit["hazard_ratio"], f"{stem}.hazard_ratio.lower": fit["lower"],
-            f"{stem}.hazard_ratio.upper": fit["upper"], f"{stem}.wald_p": fit["wald_p"], f"{stem}.score_p": fit["score_p"],
-            f"{stem}.likelihood_ratio_p": fit["likelihood_ratio_p"],
-            f"os_treatment.cox.{GROUPINGS[name][3]}.hazard_ratio": fit["hazard_ratio"],
-            f"{stem}.firth": np.exp(log_ratio), f"{stem}.firth.lower": np.exp(lower), f"{stem}.firth.upper": np.exp(upper),
-            f"{stem}.firth_p": chdtrc(1, statistic)}
+    return with_limits(f"{stem}.hazard_ratio", fit) | {
+        f"{stem}.wald_p": fit["wald_p"], f"{stem}.score_p": fit["score_p"], f"{stem}.likelihood_ratio_p": fit["likelihood_ratio_p"],
+        f"os_treatment.cox.{GROUPINGS[name][3]}.hazard_ratio": fit["hazard_ratio"],
+        f"{stem}.firth": np.exp(log_ratio), f"{stem}.firth.lower": np.exp(lower), f"{stem}.firth.upper": np.exp(upper),
+        f"{stem}.firth_p": chdtrc(1, statistic)}
 
 
 def weighted_tests(name: str, months, died, second) -> dict[str, np.ndarray]:
@@ -289,6 +282,11 @@ def hazard_ratio(months, entry, events, x) -> dict[str, np.ndarray]:
     half = ndtri(0.5 + CONF_LEVEL / 2) * error
     return {"hazard_ratio": np.exp(beta), "lower": np.exp(beta - half), "upper": np.exp(beta + half),
             "wald_p": 2 * ndtr(-np.abs(beta / error)), "score_p": chdtrc(1, score_z**2), "likelihood_ratio_p": chdtrc(1, ratio)}
+
+
+def with_limits(name: str, fit: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """A hazard ratio of `hazard_ratio` under its name, and its limits under theirs."""
+    return {name: fit["hazard_ratio"], f"{name}.lower": fit["lower"], f"{name}.upper": fit["upper"]}
 
 
 def log_rank_p(months, entry, events, members) -> np.ndarray:
@@ -315,10 +313,8 @@ def _landmarks(cohorts: Cohorts) -> dict[str, np.ndarray]:
     for name in ("meld_change", "mrecist_response"):
         second = second_level(cohorts, name)
         died = cohorts["died"] & (months > LANDMARK_MONTHS)
-        fit = hazard_ratio(months, entry, died, second.astype(float))
-        found |= {f"os_treatment.{name}.landmark_p": log_rank_p(months, entry, died, second),
-                  f"os_treatment.{name}.landmark_hazard_ratio": fit["hazard_ratio"]}
-        found |= {f"os_treatment.{name}.landmark_hazard_ratio.{end}": fit[end] for end in ("lower", "upper")}
+        found[f"os_treatment.{name}.landmark_p"] = log_rank_p(months, entry, died, second)
+        found |= with_limits(f"os_treatment.{name}.landmark_hazard_ratio", hazard_ratio(months, entry, died, second.astype(float)))
         for number, members in (("first", ~second), ("second", second)):
             left = medians(cohorts, events=died, members=members & (months > LANDMARK_MONTHS))
             found[f"os_treatment.{name}.landmark_median.{number}"] = left - LANDMARK_MONTHS
@@ -367,8 +363,7 @@ def _time_dependent(cohorts: Cohorts) -> dict[str, np.ndarray]:
     found, known = {}, visit_months(cohorts)
     for name in ("meld_change", "mrecist_response"):
         fit, stem = time_dependent(cohorts, name, known), f"os_treatment.{name}.time_dependent"
-        found |= {f"{stem}_hazard_ratio": fit["hazard_ratio"], f"{stem}_p": fit["wald_p"]}
-        found |= {f"{stem}_hazard_ratio.{end}": fit[end] for end in ("lower", "upper")}
+        found |= with_limits(f"{stem}_hazard_ratio", fit) | {f"{stem}_p": fit["wald_p"]}
     return found
 
 
@@ -379,18 +374,15 @@ def treatment_gap(cohorts: Cohorts) -> np.ndarray:
 
 def _gaps(cohorts: Cohorts) -> dict[str, np.ndarray]:
     gap, months, died = treatment_gap(cohorts), cohorts["os_treatment_months"], cohorts["died"]
-    fit = hazard_ratio(months, _from_start(cohorts), died, gap)
-    per_month = fit["hazard_ratio"]
+    per_month = hazard_ratio(months, _from_start(cohorts), died, gap)
     largest = np.zeros(len(cohorts))
     for a in range(len(TREATMENTS)):
         for b in range(a):
             largest = np.maximum(largest, _standardised_difference(gap, cohorts["first_treatment"], a, b))
     return {"gap.mean": gap.mean(axis=1), "gap.sd": gap.std(axis=1, ddof=1), "balance.gap.largest_smd": largest,
-            "os_treatment.treatment_gap.per_month.hazard_ratio": per_month,
-            "os_treatment.treatment_gap.per_month.hazard_ratio.lower": fit["lower"],
-            "os_treatment.treatment_gap.per_month.hazard_ratio.upper": fit["upper"],
-            "os_treatment.treatment_gap.per_month.wald_p": fit["wald_p"],
-            "os_treatment.cox.treatment_gap_per_month.hazard_ratio": per_month}
+            **with_limits("os_treatment.treatment_gap.per_month.hazard_ratio", per_month),
+            "os_treatment.treatment_gap.per_month.wald_p": per_month["wald_p"],
+            "os_treatment.cox.treatment_gap_per_month.hazard_ratio": per_month["hazard_ratio"]}
 
 
 def _standardised_difference(values, group, a, b) -> np.ndarray:
@@ -440,9 +432,7 @@ def _delayed(cohorts: Cohorts) -> dict[str, np.ndarray]:
         found |= {f"{clock}.delayed_entry.start": starts,
                   f"{clock}.delayed_entry.median": np.where(np.isnan(starts), np.nan, each(
                       kernels.median_time, months, later, cohorts["died"] & stays, stays)),
-                  f"{clock}.entry_dependence.hazard_ratio": fit["hazard_ratio"], f"{clock}.entry_dependence.p": fit["wald_p"],
-                  f"{clock}.entry_dependence.hazard_ratio.lower": fit["lower"],
-                  f"{clock}.entry_dependence.hazard_ratio.upper": fit["upper"]}
+                  **with_limits(f"{clock}.entry_dependence.hazard_ratio", fit), f"{clock}.entry_dependence.p": fit["wald_p"]}
     return found
 
 

@@ -20,7 +20,8 @@ than 5 times in 100, the prior is at fault.
 
 The budget is the same for every statistic and never extended for one that fails. Walks that meet no consistent cohort
 are tried again with twice the budget, at most `ATTEMPTS` times, whatever the truth. Budget and number of walks were
-chosen on trials of another seed.
+set before any of these trials was compared with its truth, from what longer walks did on trials of another seed; this
+very setting was not tried on those.
 """
 
 from __future__ import annotations

@@ -12,6 +12,8 @@ from lib.reconstruct.completion.printed import CompletionError, PrintedFigures
 
 FIRST_VISIT_DAY, LAST_VISIT_DAY = 60, 120
 """What may be called the month-3 visit, one month to either side."""
+VISIT_SPREAD_DAYS = 8
+"""Standard deviation of the days around the planned one, before the window cuts them."""
 SECOND_TREATMENT_DELAY_DAYS = 21
 
 
@@ -46,7 +48,7 @@ def visit_days(skeleton: pd.DataFrame, printed: PrintedFigures,
             day, latest = round(progression), math.floor(row.os_treatment_months * DAYS_PER_MONTH)
         else:
             latest = math.ceil(progression) - 1 if row.liver_progressed else math.floor(progression)
-            day = max(min(round(rng.normal(planned, 8)), latest, LAST_VISIT_DAY), FIRST_VISIT_DAY)
+            day = max(min(round(rng.normal(planned, VISIT_SPREAD_DAYS)), latest, LAST_VISIT_DAY), FIRST_VISIT_DAY)
         if not FIRST_VISIT_DAY <= day <= min(latest, LAST_VISIT_DAY):
             raise CompletionError(f"Skeleton row {row.Index}: no day from {FIRST_VISIT_DAY} to {LAST_VISIT_DAY} "
                                   f"is left for the month-3 visit (liver PFS {progression:.1f} days, follow-up "

@@ -24,7 +24,7 @@ from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.enumeration import TOUCHING
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
-from lib.reconstruct.proofs.claim import NOT_FOUND, POSSIBLE, Proof, decided
+from lib.reconstruct.proofs.claim import NOT_FOUND, Proof, decided
 from lib.reconstruct.proofs.printed import printed_counts, printed_texts
 from lib.reconstruct.search import bounded_order, solutions, treated_patients
 
