@@ -235,6 +235,8 @@ def test_changes_of_response_by_hand():
     assert any(fisher_exact([[a, 13 - a], [b, 6 - b]]).pvalue < 0.05 for a in range(14) for b in range(7)
                if abs(a - 7) + abs(b - 1) == needed and a * 6 > b * 13)
     assert responses.fewest_changes((0, 0), (1, 1), significant=True) == math.inf
+    # 2 of 2 against 1 of 2: one patient makes them equal, which is not more often
+    assert responses.fewest_changes((2, 1), (2, 2), significant=False) == 1
 
 
 def test_a_larger_study_has_more_power_and_equal_groups_have_none():

@@ -182,6 +182,11 @@ def test_a_dealt_visit_lies_in_its_window_and_before_the_end(drawn):
     assert days[at_visit] == pytest.approx(95)
     assert (days >= 62 - 1e-9).all() and (days <= 120 + 1e-9).all()
     assert (days <= cohorts["liver_pfs_months"] * 30.4375 + 1e-9).all()
+    # day 70 for everybody: a progression that day was seen at a later visit than this one, a last contact was not
+    early = table.assign(liver_pfs_months=70 / 30.4375, os_treatment_months=70 / 30.4375, mrecist_pd_month_3=False)
+    days = quantities.visit_months(from_table(early)) * 30.4375
+    progressed = from_table(early)["liver_progressed"]
+    assert days[progressed].max() == pytest.approx(69) and days[~progressed].max() == pytest.approx(70)
 
 
 def test_continuous_covariates_and_late_entry_are_fitted_as_in_the_chapters(drawn):

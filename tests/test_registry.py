@@ -45,6 +45,22 @@ def test_parquet_and_csv_give_one_cohort(folders):
         pd.testing.assert_frame_equal(getattr(csv, table), getattr(parquet, table), check_exact=False, rtol=1e-12)
 
 
+def test_parts_of_a_parquet_file_keep_their_own_names(folders, tmp_path):
+    """Each row group has a dictionary of its own; the second one's first name is another than the first one's."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for path in folders["parquet"].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    whole = read_cohort(folders["parquet"]).patients
+    rows = pd.read_parquet(tmp_path / "patients.parquet").astype({"patient": str, "first_treatment": str})
+    pq.write_table(pa.Table.from_pandas(rows, preserve_index=False), tmp_path / "patients.parquet", row_group_size=150)
+    assert pq.ParquetFile(tmp_path / "patients.parquet").num_row_groups == 3
+    for found in (read_cohort(tmp_path).patients, cohort_files.read_trusted(tmp_path / "patients.parquet", "patients")):
+        for column in ("patient", "first_treatment"):
+            assert found[column].astype(str).tolist() == whole[column].astype(str).tolist()
+
+
 def test_a_large_csv_is_read_by_column_into_the_same_values(folders, monkeypatch):
     careful = read_cohort(folders["csv"])
     monkeypatch.setattr(cohort_files, "LARGE_BYTES", 0)

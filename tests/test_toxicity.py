@@ -294,6 +294,19 @@ def test_worst_grade_per_patient(three):
     assert worst["worst_terms"].tolist() == ["Alanine aminotransferase increased", "Hypoalbuminemia", "", ""]
 
 
+def test_terms_of_one_worst_grade_stand_in_the_order_of_the_rows():
+    """By CTCAE 5 albumin of 2.5 g/dL and ALT of 180 (4.5 times the limit) are both grade 2; the next patient has the second alone."""
+    frame = pd.concat([labs_of("albumin", 4.0, 2.5, patient="A"), labs_of("alt", 30, 180, patient="A"),
+                       labs_of("alt", 30, 180, patient="B")])
+    for rows in (frame, frame.iloc[::-1]):
+        graded = grade_labs(rows, patients_of("A", "B"))
+        in_order = graded[(graded.visit == "month_3") & (graded.patient == "A")]["term"].tolist()
+        assert sorted(in_order) == ["Alanine aminotransferase increased", "Hypoalbuminemia"]
+        assert worst_grades(graded, ["A", "B"])["worst_terms"].tolist() == ["; ".join(in_order), "Alanine aminotransferase increased"]
+        turned = worst_grades(graded.iloc[::-1], ["A", "B"])["worst_terms"].tolist()
+        assert turned == ["; ".join(in_order[::-1]), "Alanine aminotransferase increased"]
+
+
 def test_worst_new_grade_drops_what_was_there_before(three):
     assert worst_grades(three, ["A", "B", "C"], only_new=True)["worst_grade"].tolist() == [3, 0, pd.NA]
 
