@@ -44,7 +44,15 @@ class _ThisPythonKernelManager(AsyncKernelManager):
     """Starts the Python that runs this program, or forks one that has imported what chapters need.
 
     A kernelspec named ``python3`` of another Python, in a user's folder or on ``JUPYTER_PATH``, would come first.
+
+    On Linux they talk over sockets that have a name and neither a port nor a file (``man 7 unix``, "abstract"). A free
+    TCP port, looked up here and bound by the kernel a second later, may by then be another program's: the kernel dies.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        if sys.platform == "linux":
+            self.transport, self.ip = "ipc", f"@kernel-{uuid4()}"
 
     async def _async_pre_start_kernel(self, **kwargs):
         if self.provisioner is None and preheated.is_serving():
@@ -142,7 +150,9 @@ def execute_chapter(source, target, parameters, timeout_s):
         raise ChapterError(f"{source.stem}, {started[-1]}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:
         raise ChapterError(f"{source.stem}, {started[-1]}: took longer than {timeout_s:g} s and was stopped; --timeout allows more.") from None
-    except DeadKernelError as error:
+    except RuntimeError as error:  # a kernel that dies, or never answers, before its first cell has no class of its own
+        if started and not isinstance(error, DeadKernelError):
+            raise
         where = started[-1] if started else "before its first cell"
         raise ChapterError(f"{source.stem}, {where}: the kernel died ({error}).") from None
     _refuse_unfinished(executed, source.stem)

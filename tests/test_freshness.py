@@ -123,12 +123,14 @@ def test_the_whole_study_run_again_does_nothing_in_under_two_seconds(study_run):
     made = json.loads((study_run.out / "made.json").read_text())
     assert set(made["chapters"]) == {source.name for source in find_sources(ROOT / "notebooks")}
     written = {path: path.stat().st_mtime_ns for path in study_run.out.rglob("*.ipynb")}
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "lib.run", "--changed", "--out", study_run.out], cwd=ROOT, capture_output=True, text=True)
-    seconds = time.perf_counter() - start
-    assert (done.returncode, done.stdout) == (study_run.code, study_run.said)
-    assert written == {path: path.stat().st_mtime_ns for path in written}
-    assert seconds < 2
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, "-m", "lib.run", "--changed", "--out", study_run.out], cwd=ROOT, capture_output=True, text=True)
+        seconds.append(time.perf_counter() - start)
+        assert (done.returncode, done.stdout) == (study_run.code, study_run.said)
+        assert written == {path: path.stat().st_mtime_ns for path in written}
+    assert min(seconds) < 2, seconds
 
 
 @pytest.mark.parametrize(("flags", "says"), [([], "--changed"), (["-B", "-o", "environment"], "lib.run\n")])
@@ -137,11 +139,12 @@ def test_make_leaves_what_has_not_changed_and_make_b_runs_all(flags, says):
     assert says in done.stdout.replace("lib.run \n", "lib.run\n"), done.stdout + done.stderr
 
 
-def test_chapters_import_what_they_use_within_a_bound():
-    """Under 1.2 s of the processor a chapter, which a busy machine does not lengthen much; the best of three."""
+def test_chapters_import_what_they_use_and_no_more():
+    """Less of the processor than the packages that they are made with, imported whole: a ratio, as machines differ; the best of three."""
     program = "import ast, sys; text = open(sys.argv[1]).read(); exec(compile(ast.Module([n for n in ast.parse(text).body if isinstance(n, (ast.Import, ast.ImportFrom))], []), 'imports', 'exec'))"
+    whole = min(_seconds([sys.executable, "-c", "import pandas, seaborn, lifelines"]) for _ in range(3))
     for source in find_sources(ROOT / "notebooks"):
-        assert min(_seconds([sys.executable, "-c", program, source.path]) for _ in range(3)) < 1.2, source.name
+        assert min(_seconds([sys.executable, "-c", program, source.path]) for _ in range(3)) < whole, source.name
 
 
 def _seconds(command):

@@ -13,6 +13,7 @@ import nbformat
 import psutil
 import pytest
 
+from lib.execute import ChapterError, execute_chapter
 from lib.notebooks import NotebookError, find_sources, normalise, read_value
 from lib.run import changed_parameters, choose, default_folder, main, summary_line
 
@@ -59,6 +60,22 @@ def printed(out, name):
 
 
 # -- a run that goes well ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels have ports")
+@pytest.mark.parametrize("more", [[], ["--preheated"]], ids=["started", "forked"])
+def test_a_runner_speaks_with_its_kernels_over_no_port_that_another_program_could_take(collection, tmp_path, more):
+    code = "from ipykernel.connect import get_connection_info\nprint(get_connection_info(unpack=True)['transport'])"
+    assert run(collection(_01_a=code, _02_b=code), tmp_path / "out", *more) == 0
+    assert [printed(tmp_path / "out", name) for name in ("01_a", "02_b")] == ["ipc\n"] * 2
+
+
+def test_a_kernel_that_does_not_start_is_told_in_one_sentence(collection, tmp_path, monkeypatch):
+    monkeypatch.setattr("lib.execute.preheated.is_serving", lambda: False)  # a server of an earlier test would still fork kernels
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ChapterError, match=r"^01_a, before its first cell: the kernel died \(Kernel died"):
+        execute_chapter(collection(_01_a=GOOD) / "01_a.py", tmp_path / "01_a.ipynb", {}, 60)
+    assert not (tmp_path / "01_a.ipynb").exists()
 
 
 def test_chapters_run_on_this_python_even_where_another_kernel_has_its_name(collection, tmp_path, monkeypatch):
