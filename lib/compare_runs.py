@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.tables import write_csv
+from lib.tables import WHOSE, write_csv
 
 #: The columns of a comparison, before one column for each of the two runs.
 KEYS = ["Chapter", "Place", "Number"]
@@ -142,7 +142,8 @@ def _tables(document):
 
 def _table_changes(before, after):
     """Cells that differ; a row, or a table of other columns, that only one run has counts once."""
-    tables = [pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else None for path in (before, after)]
+    tables = [pd.read_csv(path, dtype=str, keep_default_na=False).drop(columns=WHOSE, errors="ignore") if path.is_file() else None
+              for path in (before, after)]
     if any(table is None for table in tables) or list(tables[0]) != list(tables[1]):
         return [("the whole table", *(ABSENT if table is None else ", ".join(table) for table in tables))]
     old, new = (_rows(table) for table in tables)

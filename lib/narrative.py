@@ -236,7 +236,7 @@ class Chapter:
         self._list("tables", stem, label, caption)
         if self.writes_files:
             folder = _folder(self.out / "tables")
-            tables.write_csv(frame, folder / f"{stem}.csv")
+            tables.write_csv(frame, folder / f"{stem}.csv", self.whose_patients)
             title = f"Table {label}. {_unmarked(caption)}"
             (folder / f"{stem}.html").write_text(_page(html, title, self.whose_patients), encoding="utf-8")
             tables.write_docx(html, title, folder / f"{stem}.docx", self.whose_patients)

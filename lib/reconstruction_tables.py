@@ -9,6 +9,7 @@ import pandas as pd
 from lib.narrative import join, number, percent
 from lib.published import DATA
 from lib.quantity_names import readable
+from lib.reconstruct import AIM
 
 KINDS = {"counts": (".count", ".n"), "percentages": (".percent",), "medians": (".median",),
          "confidence limits of medians": (".lower", ".upper"), "P values": (".p",), "means and standard deviations": (".mean", ".sd")}
@@ -18,8 +19,6 @@ ANY_UNIT = "any"
 MEASURES = {"prior": "the sampler's own draws, as many from each of a trial's walks",
             "ensemble": "made as the tolerant tier is, by jumps from these draws, orders taking turns"}
 """The measures of ``data/calibration.csv``, in words."""
-AIM = (0.90, 0.99)
-"""Where the share of truths inside a 95% range should lie."""
 
 
 def read_made(name: str, command: str) -> tuple[pd.DataFrame | None, str]:

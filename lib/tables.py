@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+WHOSE = "Whose patients"
+"""Column of a saved table that says whether its patients are invented."""
+
 # what a spreadsheet runs: =, @ (also full-width) or tab first, or a sign before anything but figures and their
 # punctuation
 _FORMULA = re.compile(r"^(?:[=@\t\uff1d\uff20\uff0b\uff0d]|[+\-](?!(?:[\d\s.,;:%()\[\]\u2013-]|\bto\b)*$))")
@@ -102,7 +105,7 @@ def to_html(table, name: str = "Table") -> str:
     return _LONG_CELL.sub(r"\1 wraps\2", html)
 
 
-def write_csv(frame: pd.DataFrame, path: Path) -> None:
+def write_csv(frame: pd.DataFrame, path: Path, words: str = "") -> None:
     """Write a table for programs; text that a spreadsheet would run as a formula gets a leading quote, and a cell
     stays on one line.
 
@@ -110,7 +113,10 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     ----------
     frame : DataFrame
     path : Path
+    words : str
+        Whose patients they are, in a last column `WHOSE`, as a CSV file has no other place that every program keeps.
     """
+    frame = frame.assign(**{WHOSE: words}) if words else frame
     frame.map(_defuse).rename(columns=_defuse).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 
 

@@ -129,8 +129,7 @@ chapter.table(
     caption=f"{len(verdicts)} claims, each against every agreeing cohort found: verdict, share of the tolerant / exact tier in which it is true, "
             "cohorts for and against it (those of the directed search and of dealt treatments included), and the ground of a proof.",
     notes=[*tables.meanings(), results.PROOFS_HOLD,
-           "Of the tests of chapter 4 the claims read the log-rank, Wald, Firth and permutation tests; the weighted ones (Breslow-Wilcoxon, "
-           "Tarone-Ware) are not among them."])
+           "Of the tests of chapter 4 the claims read the log-rank, Wald, Firth, permutation and Breslow-Wilcoxon tests; Tarone-Ware's is not among them."])
 
 # %%
 say(text.of_verdicts(verdicts))

@@ -259,7 +259,10 @@ def test_a_table_is_shown_under_its_caption_and_saved_three_ways(shown, out):
     assert markdown(shown)[1] == "**Table 1.1.** Sex (n = 24/24)."
     assert "16 (66.7)" in shown[2][0]["text/html"] and 'aria-label="Table 1.1"' in shown[2][0]["text/html"]
     assert sorted(path.name for path in (out / "tables").iterdir()) == ["table_1_1.csv", "table_1_1.docx", "table_1_1.html"]
-    assert (out / "tables" / "table_1_1.csv").read_text() == "Sex,n (%)\nFemale,16 (66.7)\nMale,8 (33.3)\n"
+    assert (out / "tables" / "table_1_1.csv").read_text() == (
+        "Sex,n (%),Whose patients\n"
+        'Female,16 (66.7),"Invented patients: re-run of Krzyston et al. 2020, see README"\n'
+        'Male,8 (33.3),"Invented patients: re-run of Krzyston et al. 2020, see README"\n')
 
 
 def test_a_saved_page_stands_on_its_own(shown, out):

@@ -37,6 +37,7 @@ import pandas as pd
 
 from lib.proportions import proportion
 from lib.published import DATA
+from lib.reconstruct import AIM
 from lib.reconstruct.diversity import STATISTICS, split_r_hat, unpublished_statistics
 from lib.reconstruct.ensemble import TOLERANCE, order_of, spread
 from lib.reconstruct.executor import ExecutorError, run_tasks
@@ -53,8 +54,6 @@ N_JUMPS = 400
 DRAWS, PROGRESSIONS = 210, 40
 """Cohorts compared a measure, and those of the ensemble that are given liver progression, which no order decides."""
 TOUCHING = 1e-9
-AIM = (0.90, 0.99)
-"""Where the share of truths inside a 95% range should lie."""
 MOST_R_HAT = 1.1
 """Up to this split R-hat the walks of a trial count as agreeing on a statistic."""
 
