@@ -16,6 +16,7 @@ MELD_BANDS = {"6-9": (6, 9), "10-19": (10, 19), "20-29": (20, 29), "30-40": (30,
 SCORES = {"meld": "MELD", "meld_na": "MELD-Na", "meld_3": "MELD 3.0", "albi": "ALBI", "child_pugh": "Child-Pugh"}
 CLASSES = {"meld_band": "MELD band", "albi_grade": "ALBI grade", "child_pugh_class": "Child-Pugh class"}
 _INPUTS = ["creatinine", "bilirubin", "inr", "sodium", "albumin"]
+_FACTS = ["sex", "dialysis", "ascites", "encephalopathy"]
 
 
 class LiverScoreError(Refusal, ValueError):
@@ -82,7 +83,8 @@ def meld_na(creatinine_mg_dl, bilirubin_mg_dl, inr, sodium_mmol_l, dialysis=Fals
     score = meld(creatinine_mg_dl, bilirubin_mg_dl, inr, dialysis)
     (sodium,) = _positive(sodium=sodium_mmol_l)
     deficit = 137 - np.clip(sodium, 125, 137)
-    with_sodium = np.clip(_round(score + 1.32 * deficit - 0.033 * score * deficit), 6, 40)
+    # from a score of 12 to 40 this never leaves 12 to 40
+    with_sodium = _round(score + 1.32 * deficit - 0.033 * score * deficit)
     return np.where(score > 11, with_sodium, np.where(np.isnan(sodium), np.nan, score))
 
 
@@ -154,7 +156,7 @@ def albi(bilirubin_umol_l, albumin_g_l) -> np.ndarray:
 def albi_grade(score) -> np.ndarray:
     """ALBI grade: 1 up to -2.60, 2 up to -1.39, 3 above; NaN where the score is missing."""
     score = np.asarray(score, dtype=float)
-    return np.where(np.isnan(score), np.nan, 1.0 + (score > -2.60) + (score > -1.39))
+    return _banded(score, score > -2.60, score > -1.39)
 
 
 def child_pugh(bilirubin_mg_dl, albumin_g_dl, inr, ascites, encephalopathy) -> np.ndarray:
@@ -183,9 +185,9 @@ def child_pugh(bilirubin_mg_dl, albumin_g_dl, inr, ascites, encephalopathy) -> n
     Pugh RN, et al. Br J Surg 1973;60:646-649, with the INR limits in general use.
     """
     bilirubin, albumin, inr = _positive(bilirubin=bilirubin_mg_dl, albumin=albumin_g_dl, inr=inr)
-    points = [_banded(bilirubin, (bilirubin >= 2) * 1.0 + (bilirubin > 3)),
-              _banded(albumin, (albumin <= 3.5) * 1.0 + (albumin < 2.8)),
-              _banded(inr, (inr >= 1.7) * 1.0 + (inr > 2.3)),
+    points = [_banded(bilirubin, bilirubin >= 2, bilirubin > 3),
+              _banded(albumin, albumin <= 3.5, albumin < 2.8),
+              _banded(inr, inr >= 1.7, inr > 2.3),
               _degree(ascites, {"none": 1, "mild": 2, "slight": 2, "moderate": 3, "severe": 3}, "ascites"),
               _degree(encephalopathy, {"none": 1, "0": 1, "1": 2, "2": 2, "3": 3, "4": 3}, "encephalopathy")]
     return np.sum(np.broadcast_arrays(*points), axis=0)
@@ -194,16 +196,13 @@ def child_pugh(bilirubin_mg_dl, albumin_g_dl, inr, ascites, encephalopathy) -> n
 def child_pugh_class(points) -> np.ndarray:
     """A (5-6), B (7-9) or C (10-15); None where the points are missing."""
     points = np.asarray(points, dtype=float)
-    letters = np.array(["A", "B", "C"], dtype=object)[((points >= 7) * 1 + (points >= 10)).astype(int)]
-    return np.where(np.isnan(points), None, letters)
+    return np.select([np.isnan(points), points >= 10, points >= 7], [None, "C", "B"], default="A")
 
 
 def meld_band(score) -> np.ndarray:
     """The band of a MELD score (6-9, 10-19, 20-29, 30-40); None where the score is missing."""
     score = np.asarray(score, dtype=float)
-    names = np.array(list(MELD_BANDS), dtype=object)
-    index = np.sum([score >= low for low, _ in list(MELD_BANDS.values())[1:]], axis=0)
-    return np.where(np.isnan(score), None, names[index])
+    return np.select([score >= low for low, _ in reversed(MELD_BANDS.values())], list(reversed(MELD_BANDS)), default=None)
 
 
 def _positive(**values) -> list[np.ndarray]:
@@ -224,8 +223,9 @@ def _round(values: np.ndarray) -> np.ndarray:
     return np.floor(values + 0.5 + 1e-9)
 
 
-def _banded(values: np.ndarray, steps: np.ndarray) -> np.ndarray:
-    return np.where(np.isnan(values), np.nan, 1.0 + steps)
+def _banded(values: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.ndarray:
+    """1 to 3 points, by whether a value is in the second band or worse, and in the third; NaN where it is missing."""
+    return np.where(np.isnan(values), np.nan, 1.0 + second + third)
 
 
 def _degree(values, points: dict[str, int], name: str) -> np.ndarray:
@@ -265,25 +265,17 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     labs = to_reference_units(labs[labs["analyte"].isin(_INPUTS)])
     labs = labs.assign(visit=labs["visit"].astype(object), analyte=labs["analyte"].astype(object))
     wide = labs.pivot(index=["patient", "visit"], columns="analyte", values="value")
-    wide = wide.reindex(columns=_INPUTS).astype(float).reset_index()
-    facts = ["sex", "dialysis", "ascites", "encephalopathy"]
-    wide = wide.merge(patients[["patient", *patients.columns.intersection(facts)]], on="patient", how="left")
-    sex = wide["sex"] if "sex" in wide else pd.Series(None, index=wide.index, dtype=object)
-    dialysis = wide["dialysis"].fillna(False).astype(bool) if "dialysis" in wide else False
+    wide = wide.reindex(columns=_INPUTS).reset_index()
+    wide = wide.merge(patients.reindex(columns=["patient", *_FACTS]), on="patient", how="left")
+    sex, dialysis = wide["sex"], wide["dialysis"].astype("boolean").fillna(False)
     kidney_and_liver = wide["creatinine"], wide["bilirubin"], wide["inr"]
     score_3 = meld_3(*kidney_and_liver, wide["sodium"], wide["albumin"], sex == "female", dialysis)
     score_albi = albi(wide["bilirubin"] * 1e4 / MOLAR_MASS_G_MOL["bilirubin"], wide["albumin"] * 10)
     scores = wide[["patient", "visit"]].assign(
         meld=meld(*kidney_and_liver, dialysis), meld_na=meld_na(*kidney_and_liver, wide["sodium"], dialysis),
         meld_3=np.where(sex.isna(), np.nan, score_3), albi=score_albi, albi_grade=albi_grade(score_albi),
-        child_pugh=_child_pugh_where_known(wide))
+        child_pugh=child_pugh(wide["bilirubin"], wide["albumin"], wide["inr"], wide["ascites"], wide["encephalopathy"]))
     return scores.assign(meld_band=meld_band(scores["meld"]), child_pugh_class=child_pugh_class(scores["child_pugh"]))
-
-
-def _child_pugh_where_known(wide: pd.DataFrame) -> np.ndarray:
-    if not {"ascites", "encephalopathy"} <= set(wide.columns):
-        return np.full(len(wide), np.nan)
-    return child_pugh(wide["bilirubin"], wide["albumin"], wide["inr"], wide["ascites"], wide["encephalopathy"])
 
 
 def before_and_after(scores: pd.DataFrame, column: str, before: str = BASELINE, after: str = MONTH_3) -> pd.DataFrame:
@@ -417,7 +409,7 @@ def _wilcoxon_p(difference: np.ndarray) -> float:
         return np.nan
     from scipy import stats
 
-    return float(stats.wilcoxon(moved, correction=False, method="asymptotic").pvalue)
+    return float(stats.wilcoxon(moved, method="asymptotic").pvalue)
 
 
 def class_crossings(before, after, patients, order) -> pd.DataFrame:
@@ -439,4 +431,4 @@ def class_crossings(before, after, patients, order) -> pd.DataFrame:
     frame = pd.DataFrame({"patient": list(patients), "before": list(before), "after": list(after)}).dropna()
     rank = {name: place for place, name in enumerate(order)}
     moved = frame[frame["before"] != frame["after"]]
-    return moved.assign(worse=(moved["after"].map(rank) > moved["before"].map(rank)).astype(bool)).reset_index(drop=True)
+    return moved.assign(worse=moved["after"].map(rank) > moved["before"].map(rank)).reset_index(drop=True)

@@ -14,6 +14,8 @@ INTERVALS = {"clopper-pearson": "beta", "wilson": "wilson"}
 LARGEST_ENUMERATION = 3_000_000
 LARGE_EXPECTED = 100.0
 """Smallest expected count from which a table too large to list is tested by chi-squared."""
+# tables as likely as the observed one, up to rounding, count as extreme: how far R goes, in logarithms, and scipy
+_AS_LIKELY_IN_R, _AS_LIKELY_IN_SCIPY = np.log1p(1e-7), 1 + 100 * np.finfo(float).eps
 EXACT, CHI_SQUARED = "Fisher-Freeman-Halton exact test", "Pearson's chi-squared test, the counts being too large for an exact one"
 
 
@@ -115,12 +117,7 @@ def exact_group_p(counts, ns) -> float:
     ----------
     Freeman GH, Halton JH. Biometrika 1951;38:141-149. With two groups it is Fisher's exact test.
     """
-    counts, ns = np.asarray(counts, dtype=int), np.asarray(ns, dtype=int)
-    if counts.shape != ns.shape or counts.ndim != 1:
-        raise ProportionError(f"{counts.size} counts for {ns.size} denominators: give one of each per group.")
-    if np.any(counts < 0) or np.any(counts > ns):
-        raise ProportionError("a count lies outside 0 to its denominator: check the groups' counts.")
-    counts, ns = counts[ns > 0], ns[ns > 0]
+    counts, ns = _of_groups_with_patients(counts, ns)
     if len(ns) < 2 or counts.sum() in (0, ns.sum()):
         return float("nan")
     if _is_listed(counts, ns):
@@ -130,11 +127,19 @@ def exact_group_p(counts, ns) -> float:
 
 def group_test(counts, ns) -> str:
     """Which test `exact_group_p` makes of these counts: `EXACT` or `CHI_SQUARED`."""
-    counts, ns = np.asarray(counts, dtype=int), np.asarray(ns, dtype=int)
-    counts, ns = counts[ns > 0], ns[ns > 0]
-    if len(ns) < 2 or counts.sum() in (0, ns.sum()) or _is_listed(counts, ns):
+    counts, ns = _of_groups_with_patients(counts, ns)
+    if _is_listed(counts, ns) or _smallest_expected(np.array([counts, ns - counts])) < LARGE_EXPECTED:
         return EXACT
-    return CHI_SQUARED if _smallest_expected(np.array([counts, ns - counts])) >= LARGE_EXPECTED else EXACT
+    return CHI_SQUARED
+
+
+def _of_groups_with_patients(counts, ns) -> tuple[np.ndarray, np.ndarray]:
+    counts, ns = np.asarray(counts), np.asarray(ns)
+    if counts.shape != ns.shape or counts.ndim != 1:
+        raise ProportionError(f"{counts.size} counts for {ns.size} denominators: give one of each per group.")
+    if np.any(counts < 0) or np.any(counts > ns):
+        raise ProportionError("a count lies outside 0 to its denominator: check the groups' counts.")
+    return counts[ns > 0], ns[ns > 0]
 
 
 def _is_listed(counts: np.ndarray, ns: np.ndarray) -> bool:
@@ -162,20 +167,19 @@ def large_table_p(table, n_draws: int) -> float:
     """
     from scipy import stats
 
-    table = np.asarray(table, dtype=int)
+    table = np.asarray(table)
     if _smallest_expected(table) >= LARGE_EXPECTED:
         return float(stats.chi2_contingency(table, correction=False).pvalue)
     tables = stats.random_table(table.sum(axis=1), table.sum(axis=0), seed=np.random.default_rng(0))
     likelihoods = tables.pmf(tables.rvs(size=n_draws))
     observed = float(tables.pmf(table))
-    # scipy's tolerance for tables as likely as the observed one
-    return float((np.count_nonzero(likelihoods <= observed + abs(observed) * 100 * np.finfo(float).eps) + 1) / (n_draws + 1))
+    return float((np.count_nonzero(likelihoods <= observed * _AS_LIKELY_IN_SCIPY) + 1) / (n_draws + 1))
 
 
 def _freeman_halton_p(counts: np.ndarray, ns: np.ndarray) -> float:
     """Sum of the probabilities of all tables no likelier than the observed one, margins fixed."""
     total = counts.sum()
-    placed, log_weight = np.zeros(1, dtype=int), np.zeros(1)
+    placed, log_weight = np.array([0]), np.array([0.0])
     for n in ns[:-1]:
         own = np.arange(min(n, total) + 1)
         log_weight = np.add.outer(log_weight, _log_choose(n, own)).ravel()
@@ -184,8 +188,7 @@ def _freeman_halton_p(counts: np.ndarray, ns: np.ndarray) -> float:
     possible = (rest >= 0) & (rest <= ns[-1])
     log_weight = log_weight[possible] + _log_choose(ns[-1], rest[possible])
     observed = _log_choose(ns, counts).sum()
-    # R's tolerance: tables as likely as the observed one, up to rounding, count as extreme
-    extreme = log_weight <= observed + np.log1p(1e-7)
+    extreme = log_weight <= observed + _AS_LIKELY_IN_R
     return float(min(1.0, np.exp(log_weight[extreme] - _log_choose(ns.sum(), total)).sum()))
 
 

@@ -21,6 +21,7 @@ DATA = Path(__file__).resolve().parent.parent / "data"
 LEDGER_COLUMNS = ["quantity", "printed", "unit", "place", "expected", "note"]
 VERDICTS = ("reproduced", "differs", "not derivable", "method")
 UNACCOUNTED = "unaccounted"
+_WHOLE_FROM = 2.0 ** 50
 _WORDS = {word: number for number, word in enumerate(
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
     "sixteen seventeen eighteen nineteen twenty".split())}
@@ -93,7 +94,7 @@ def round_half_up(value: float, decimals: int) -> float:
     float
     """
     value = float(value)  # numpy writes its own numbers as "np.float64(2.5)"
-    if not abs(value) < 2.0 ** 50:
+    if not abs(value) < _WHOLE_FROM:
         return value  # too large (or infinite, or missing) to hold decimals
     step = Decimal(1).scaleb(-decimals)
     rounded = float(Decimal(repr(round(value, 9))).quantize(step, rounding=ROUND_HALF_UP))
@@ -144,7 +145,7 @@ def read_ledger(path: str | Path | None = None) -> pd.DataFrame:
     """
     path = Path(path) if path else DATA / "published.csv"
     try:
-        ledger = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        ledger = pd.read_csv(path, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise LedgerError(f"{path.name} cannot be read as a CSV table in UTF-8: {error}") from None
     missing = [column for column in LEDGER_COLUMNS if column not in ledger]
@@ -200,7 +201,7 @@ def read_results(folder: str | Path) -> dict[str, dict]:
     """
     entries: dict[str, dict] = {}
     for path in sorted(Path(folder).glob("*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_bytes())
         for quantity, entry in document.get("quantities", {}).items():
             entry = decoded(entry) | {"chapter": document["chapter"]}
             earlier = entries.setdefault(quantity, entry)

@@ -127,7 +127,7 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
                            new_or_worsened=pd.Series(dtype="boolean"))[columns].reset_index(drop=True)
     graded = pd.concat(pieces, ignore_index=True)
     del pieces
-    return graded if _is_long(labs) else graded.sort_values(["patient", "visit_day", "analyte", "term"], kind="stable", ignore_index=True)
+    return graded if _is_long(labs) else graded.sort_values(["patient", "visit_day", "analyte", "term"], ignore_index=True)
 
 
 def _is_long(labs: pd.DataFrame) -> bool:
@@ -170,7 +170,7 @@ def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, ana
                     limits = followed[followed["term"] == term]
                     key = limits.drop(columns=["version", "term", "printed"]).to_csv()
                     if key not in known:
-                        graded = _graded(rows, limits, limits)
+                        graded = _graded(rows, limits, fixed[fixed["term"] == term])
                         grade = graded["grade"].to_numpy(dtype=float, na_value=np.nan)
                         worse = graded["new_or_worsened"].to_numpy(dtype=float, na_value=np.nan)
                         known[key] = grade, np.where(np.isnan(worse), np.nan, grade * worse)
@@ -288,10 +288,9 @@ def _exceeds(rows: pd.DataFrame, criterion) -> np.ndarray:
 
 
 def _compare(left: np.ndarray, comparison: str, right: np.ndarray) -> np.ndarray:
-    near = np.abs(left - right) <= _RELATIVE_TOLERANCE * np.abs(right)
-    strictly = (left > right) if comparison.startswith(">") else (left < right)
-    result = (strictly | near) if comparison.endswith("=") else (strictly & ~near)
-    return np.where(np.isnan(left) | np.isnan(right), np.nan, result.astype(float))
+    beyond = left - right if comparison.startswith(">") else right - left
+    allowance = _RELATIVE_TOLERANCE * np.abs(right)
+    return np.where(np.isnan(beyond), np.nan, beyond >= -allowance if comparison.endswith("=") else beyond > allowance)
 
 
 # -- laboratory summaries ------------------------------------------------------------------------------
@@ -335,11 +334,12 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
 
 def _joined(texts: pd.Series, patients: pd.Series) -> pd.Series:
     """Each patient's texts in the order of the rows, joined by semicolons; all patients at once, one text of each at a time."""
-    place = patients.groupby(patients, observed=True).cumcount()
+    patients = patients.astype(object)
+    place = patients.groupby(patients).cumcount()
     joined = pd.Series(dtype=object)
-    for number in range(int(place.max()) + 1 if len(place) else 0):
-        own = texts[place == number].set_axis(patients[place == number].astype(object))
-        joined = own if number == 0 else joined.where(~joined.index.isin(own.index), joined + "; " + own.reindex(joined.index))
+    for number in sorted(place.unique()):
+        own = texts[place == number].set_axis(patients[place == number])
+        joined = own if number == 0 else (joined + "; " + own).fillna(joined)
     return joined
 
 
@@ -363,7 +363,7 @@ def grade_counts(grades, groups=None) -> pd.DataFrame:
     counts = {"all": labels.value_counts()}
     for group in ([] if groups is None else list(dict.fromkeys(groups))):
         counts[group] = labels[groups == group].value_counts()
-    return pd.DataFrame({name: count.reindex(rows, fill_value=0) for name, count in counts.items()}, index=rows).astype(int)
+    return pd.DataFrame({name: count.reindex(rows, fill_value=0) for name, count in counts.items()})
 
 
 def shift_table(grades: pd.DataFrame, term: str, visit: str = "month_3") -> pd.DataFrame:
@@ -462,7 +462,7 @@ def worst_event_grades(events: pd.DataFrame, patients) -> pd.Series:
     -------
     Series of Int64, indexed by patient
     """
-    worst = events.groupby("patient", observed=True)["grade"].max()
+    worst = events.groupby(events["patient"].astype(object))["grade"].max()
     return worst.reindex(pd.Index(list(patients), name="patient")).fillna(0).astype("Int64").rename("worst_grade")
 
 
@@ -487,7 +487,7 @@ def events_by_term(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame
     treatments = list(dict.fromkeys(patients["first_treatment"]))
     by_grade = pd.crosstab(worst["term"], worst["grade"]).reindex(columns=GRADES[1:], fill_value=0)
     by_treatment = pd.crosstab(worst["term"], worst["treatment"]).reindex(columns=treatments, fill_value=0)
-    table = by_grade.assign(any=by_grade.sum(axis=1)).join(by_treatment).astype(int)
+    table = by_grade.assign(any=by_grade.sum(axis=1)).join(by_treatment)
     return table.loc[sorted(table.index, key=lambda term: (-table.loc[term, "any"], term))]
 
 
@@ -554,7 +554,7 @@ def early_deaths(patients: pd.DataFrame, days: float) -> EarlyDeaths:
     -------
     EarlyDeaths
     """
-    followed_days = patients["os_treatment_months"].astype(float) * DAYS_PER_MONTH
+    followed_days = patients["os_treatment_months"] * DAYS_PER_MONTH
     died = patients["died"].astype(bool)
     # months kept to some decimals put day 30 at 29.99 or 30.01: half a day either way is the same day
     deaths = died & (followed_days < days + 0.5)

@@ -20,6 +20,8 @@ _CONVERTED = ("value", "lower_normal", "upper_normal")
 _COUNT_SPELLINGS = {"k/ul": "10^3/uL", "x10e3/ul": "10^3/uL", "thou/ul": "10^3/uL", "x10e9/l": "10^9/L", "10e3/ul": "10^3/uL",
                     "10e9/l": "10^9/L", "g/l": "10^9/L", "/ul": "1/uL", "/mm3": "1/mm^3", "cells/ul": "1/uL",
                     "10^3/mm3": "10^3/mm^3"}
+# two characters that look like micro, and the sign of multiplication
+_SIGNS = str.maketrans({"\N{GREEK SMALL LETTER MU}": "u", "\N{MICRO SIGN}": "u", "\N{MULTIPLICATION SIGN}": "x"})
 # a unit, not a computation: pint would work out 9^9^9 with patience
 _PLAUSIBLE = re.compile(r"[^\^*]{1,24}((\^|\*\*)-?\d{1,2}[^\^*]{0,12}){0,2}")
 
@@ -55,7 +57,7 @@ def to_reference_units(labs: pd.DataFrame) -> pd.DataFrame:
         rows = known & (labs["analyte"] == analyte) & (labs["unit"].isna() if pd.isna(unit) else labs["unit"] == unit)
         if factor != 1.0:
             for column in labs.columns.intersection(_CONVERTED):
-                labs[column] = labs[column].astype(float).where(~rows, labs[column] * factor)
+                labs[column] = labs[column].where(~rows, labs[column] * factor)
         labs.loc[rows, "unit"] = REFERENCE_UNITS[analyte]
     return labs
 
@@ -114,13 +116,12 @@ def _factor(analyte: str, unit: str) -> float:
 
 
 def _spelling(analyte: str, unit: str) -> str:
-    unit = unit.replace("μ", "u").replace("µ", "u").replace("×", "x").replace("**", "^")
-    compact = re.sub(r"\s+", "", unit)
+    compact = re.sub(r"\s+", "", unit.translate(_SIGNS).replace("**", "^"))
     if analyte == "platelets":
         compact = re.sub(r"^x(?=10\^)", "", compact)
         return _COUNT_SPELLINGS.get(compact.lower(), compact)
     if analyte == "sodium":
-        return re.sub(r"^mEq", "mmol", compact, flags=re.I)  # one charge per ion
+        return re.sub(r"(?i)^meq", "mmol", compact)  # one charge per ion
     return re.sub(r"^I?U(?=/)", "enzyme_unit", compact)
 
 

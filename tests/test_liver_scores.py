@@ -202,3 +202,100 @@ def test_a_value_of_zero_is_refused_by_name(call):
 def test_unequal_lengths_are_refused():
     with pytest.raises(LiverScoreError, match="give one pair per patient"):
         paired_change([1, 2], [1])
+
+
+# -- at the edges of the formulas ---------------------------------------------------------------------------------------
+
+def test_a_score_that_falls_on_a_half_is_rounded_up():
+    """Male, sodium 126, albumin 2.7, all else 1: 0.82 x 11 + 1.85 x 0.8 + 6 = 16.5 exactly, which binary fractions put just below."""
+    assert meld_3(1, 1, 1, 126, 2.7, False) == 17
+
+
+def test_inputs_are_held_between_their_limits():
+    """MELD-Na of a MELD of 24: at 125 it is 24 + 1.32 x 12 - 0.033 x 24 x 12 = 30.3. MELD 3.0 with all else 1, a man's: 6 + 0.82 x 12 = 15.8 at 125,
+    6 + 1.85 x 2 = 9.7 at an albumin of 1.5, 6 + 11.14 ln 3 = 18.2 at a creatinine of 3; a woman's 7.3."""
+    assert meld_na(1.9, 4.0, 1.8, [110, 125, 137, 150]).tolist() == [30, 30, 24, 24]
+    assert meld_3(1, 1, 1, [110, 125, 137, 150], 4, False).tolist() == [16, 16, 6, 6]
+    assert meld_3(1, 1, 1, 137, [1.0, 1.5, 3.5, 4.5], False).tolist() == [10, 10, 6, 6]
+    assert meld_3([0.2, 1, 3, 9], [0.2, 1, 1, 1], [0.2, 1, 1, 1], 137, 4, False).tolist() == [6, 6, 18, 18]
+    assert meld_3(1, 1, 1, 137, 4, [False, True]).tolist() == [6, 7]
+    assert meld_3(1, 1, 1, 137, 4, False, dialysis=[False, True]).tolist() == [6, 18]
+
+
+def test_meld_3_multiplies_what_the_formula_multiplies():
+    """Creatinine 2, bilirubin 3, INR 1.5, sodium 130, albumin 3.0, a man:
+    5.010 + 5.74 - 1.846 + 3.686 + 7.722 + 0.925 - 0.634 + 6 = 26.60; at the worst of everything 42.8, which counts as 40."""
+    assert meld_3(2, 3, 1.5, 130, 3.0, False) == 27 and meld_3(3, 9, 3, 125, 1.5, True) == 40
+
+
+def test_dialysis_counts_in_meld_with_sodium():
+    assert meld_na(1, 1, 1, 137, dialysis=[True, False]).tolist() == [20, 6]
+
+
+@pytest.mark.parametrize(("call", "says"), [
+    (lambda: meld(0, 1, 1), "creatinine is 0: "), (lambda: meld(1, [2, -2, np.nan], 1), "bilirubin is -2: "), (lambda: meld(1, 1, [-0.5]), "inr is -0.5: "),
+    (lambda: meld_na(1, 1, 1, 0), "sodium is 0: "), (lambda: meld_3(1, 1, 1, 137, -3, True), "albumin is -3: "), (lambda: meld_3(1, 1, 1, -137, 3, True), "sodium is -137: "),
+    (lambda: albi(0, 40), "bilirubin is 0: "), (lambda: albi(10, -40), "albumin is -40: "), (lambda: child_pugh([1], [-4], [1], ["none"], [0]), "albumin is -4: "),
+    (lambda: child_pugh([0], [4], [1], ["none"], [0]), "bilirubin is 0: "), (lambda: child_pugh([1], [4], [-1], ["none"], [0]), "inr is -1: "),
+    (lambda: child_pugh([1, 1], [4, 4], [1, 1], ["none", "much"], [0, 0]), "ascites 'much' is unknown; use one of none, mild, "),
+    (lambda: child_pugh([1], [4], [1], ["none"], [5]), "encephalopathy '5' is unknown; use one of none, 0, 1, 2, 3, 4"),
+    (lambda: paired_change([1, 2], [1]), "2 values before and 1 after: "), (lambda: paired_change([1], [1, 2, 3]), "1 values before and 3 after: "),
+    *((lambda level=level: paired_change([1, 2], [2, 4], level), f"conf_level is {level}; ") for level in (0, 1, 1.5, 95))])
+def test_what_is_no_measurement_is_refused_by_name_and_value(call, says):
+    with pytest.raises(LiverScoreError, match="^" + says):
+        call()
+
+
+def test_two_patients_who_moved_are_enough_for_a_test():
+    """Changes 1 and 2: t = 1.5 / (0.7071 / sqrt 2) = 3, whose tail with one degree of freedom is that of Cauchy's distribution;
+    Wilcoxon: W = 0 of mean 1.5 and variance 1.25, z = 1.342."""
+    found = paired_change([0, 0], [1, 2])
+    assert found.t_p == pytest.approx(1 - 2 / math.pi * math.atan(3)) and found.wilcoxon_p == pytest.approx(math.erfc(1.5 / math.sqrt(1.25) / math.sqrt(2)))
+    down = paired_change([1, 2], [0, 0])
+    assert (down.t_p, down.wilcoxon_p, down.change, down.n_down, down.n_up) == (found.t_p, found.wilcoxon_p, -1.5, 2, 0)
+    assert (down.lower, down.upper) == pytest.approx((-found.upper, -found.lower))
+
+
+def test_a_wider_coverage_widens_the_interval_of_a_change():
+    """Changes 1, 2, 3: quantiles of t with 2 degrees of freedom, 9.924843 for 99% and 2.919986 for 90%, over sqrt 3."""
+    for level, quantile in ((0.99, 9.924843), (0.90, 2.919986)):
+        found = paired_change([0, 0, 0], [1, 2, 3], level)
+        assert (found.lower, found.upper) == pytest.approx((2 - quantile / math.sqrt(3), 2 + quantile / math.sqrt(3)), abs=1e-5)
+
+
+def test_one_pair_moved_by_the_same_as_all_has_no_test():
+    same = paired_change([1, 2, 3], [2, 3, 4])  # no spread: a t of infinity
+    assert math.isnan(same.t_p) and (same.change, same.lower, same.upper, same.n_up) == (1, 1, 1, 3)
+    assert math.isnan(paired_change([1, 2], [1, 3]).wilcoxon_p)
+
+
+# -- patients and visits ------------------------------------------------------------------------------------------------
+
+def test_each_patient_has_the_facts_of_its_own():
+    """A woman with mild ascites on dialysis, a man with neither, and two of whom little or nothing is known."""
+    rows = [row for patient in ("man", "woman", "little", "stranger") for row in visit(patient, "baseline", 1, 2.5, 1, 137, 4)]
+    patients = pd.DataFrame({"patient": ["woman", "man", "little"], "sex": ["female", "male", None], "dialysis": pd.array([True, False, pd.NA], dtype="boolean"),
+                             "ascites": ["mild", "none", None], "encephalopathy": [0, 1, 0]})
+    for frame in (patients, patients.assign(dialysis=patients["dialysis"].astype(object).where(patients["dialysis"].notna(), None))):
+        found = liver_scores(labs(rows), frame).set_index("patient").loc[["woman", "man", "little", "stranger"]]
+        # bilirubin 2.5: MELD 3.78 ln 2.5 + 6.43 = 9.9, on dialysis 23.2; MELD 3.0 6 + 4.56 ln 2.5 = 10.2, on dialysis and a woman 23.7; Child-Pugh 2 + 1 + 1
+        assert found["meld"].tolist() == [23, 10, 10, 10]
+        assert found["meld_3"].fillna(-1).tolist() == [24, 10, -1, -1]
+        assert found["child_pugh"].fillna(-1).tolist() == [7, 7, -1, -1] and found["child_pugh_class"].tolist() == ["B", "B", None, None]
+        assert found["meld_band"].tolist() == ["20-29", "10-19", "10-19", "10-19"] and found["albi_grade"].eq(2).all()
+
+
+def test_a_score_is_missing_where_its_analyte_is_and_other_analytes_do_not_matter():
+    rows = visit("A", "baseline", 1, 1, 1)
+    for lacking, missing in (("sodium", {"meld_na", "meld_3"}), ("albumin", {"meld_3", "albi", "albi_grade"}), ("creatinine", {"meld", "meld_na", "meld_3", "meld_band"}),
+                             ("inr", {"meld", "meld_na", "meld_3", "meld_band"}), ("bilirubin", {"meld", "meld_na", "meld_3", "meld_band", "albi", "albi_grade"})):
+        kept = [row for row in rows if row[2] != lacking] + [("A", "baseline", "ferritin", 0.0)]
+        found = liver_scores(labs(kept, {"ferritin": "ug/L"}), pd.DataFrame({"patient": ["A"], "sex": ["male"]})).iloc[0]
+        assert set(found.index[found.isna()]) == missing | {"child_pugh", "child_pugh_class"}
+
+
+def test_a_change_is_that_of_the_visits_asked_for_with_dialysis_where_known():
+    frame = labs(visit("A", "baseline", 1, 1, 1) + visit("A", "month_6", 1, 2.5, 1))
+    found = meld_change(frame, pd.DataFrame({"patient": ["A"], "dialysis": [True]}), "month_6")
+    assert found.to_dict("records") == [{"patient": "A", "baseline": 20, "month_6": 23, "increased": True}]
+    assert meld_change(frame)["increased"].isna().all()

@@ -615,6 +615,190 @@ def test_kappa_outside_its_range_is_refused():
         agreement_matrix(READ, 53)
 
 
+# -- what few patients have ------------------------------------------------------------------------------
+
+def test_new_lesion_gone_or_normal_again_is_no_progression():
+    """A new node of 8 mm short axis is a normal node (section 4.3.2), a new lesion of 0 mm none; either leaves stable disease."""
+    small = new_lesion("N2", 12.0, extrahepatic=True, node=True, short_axis_mm=8.0)
+    for new in (small, new_lesion("L9", 0.0)):
+        found = assess(frame(lesion("L1", 40.0, 40.0), new), "RECIST")
+        assert (found.response[0], found.new_lesion[0], found.decided_by[0]) == ("SD", False, "")
+    assert one("RECIST", lesion("L1", 40.0, 40.0), [small[0] | {"short_axis_mm": 10.0}]) == "PD"
+
+
+def test_patient_without_disease_in_the_compartment_is_not_evaluable():
+    """Only lung lesions: mRECIST judges the liver, where nothing was to be seen; with a new liver lesion it is progression all the same."""
+    lung = lesion("E1", 20.0, 10.0, extrahepatic=True, organ="lung")
+    found = assess(frame(lung), "mRECIST")
+    assert found[["n_targets", "target_response", "non_target_response", "response"]].to_numpy().tolist() == [[0, "none", "none", "NE"]]
+    assert one("mRECIST", lung, new_lesion("L1", 15.0)) == "PD"
+
+
+@pytest.mark.parametrize("back", [1.0, 0.5])
+def test_any_size_after_complete_response_is_progression(back):
+    assert categories("RECIST", lesion("L1", 20.0, 0.0, back)) == ["CR", "PD"]
+
+
+def test_reappearance_counts_from_a_complete_response_of_any_earlier_visit():
+    """Complete at month 3, not evaluated at month 6, seen at month 9; and a non-target that comes back."""
+    found = assess(frame(lesion("L1", 20.0, 0.0, None, 12.0), lesion("L2", 20.0, 0.0, 0.0, 0.0)), "RECIST")
+    assert found.response.tolist() == ["CR", "NE", "PD"] and found.decided_by.tolist()[2] == "targets"
+    other = lesion("E1", 12.0, 0.0, 6.0, target=False, extrahepatic=True)
+    found = assess(frame(lesion("L1", 20.0, 0.0, 0.0), other), "RECIST")
+    assert found.response.tolist() == ["CR", "PD"] and found.decided_by.tolist() == ["", "reappearance"]
+    only_others = assess(frame(lesion("E1", 12.0, 0.0, 6.0, target=False, extrahepatic=True)), "RECIST")
+    assert only_others.response.tolist() == ["CR", "PD"] and only_others.decided_by.tolist() == ["", "reappearance"]
+
+
+def test_complete_response_beside_a_new_lesion_is_not_one_to_come_back_from():
+    """Progression at month 3 by the new lesion; at month 6, without it, the residual target is small but was never cleared by a complete response."""
+    rows = frame(lesion("L1", 20.0, 0.0, 4.0), new_lesion("L9", 12.0), new_lesion("L9", 0.0, visit="month_6"))
+    assert assess(rows, "RECIST").decided_by.tolist() == ["new lesion", ""]
+
+
+def test_progression_of_non_targets_is_named():
+    found = assess(frame(lesion("L1", 40.0, 60.0), non_target_rows("PD")), "RECIST")
+    assert found.decided_by.tolist() == ["targets, non-targets"]
+
+
+def test_targets_of_an_organ_not_stated_are_not_counted_by_organ():
+    """Three lesions outside the liver whose organs nobody wrote down may lie in three organs."""
+    parts = [lesion(f"E{i}", 30.0, 30.0, extrahepatic=True, organ=None) for i in range(3)]
+    assert assess(frame(*parts), "RECIST").n_targets.tolist() == [3]
+
+
+def test_nodes_are_one_organ_wherever_they_lie():
+    """EORTC's clarification: three pathological nodes of three stations are one target too many."""
+    parts = [[row | {"lesion": f"N{i}", "organ": f"station {i}"} for row in node(20.0, 20.0)] for i in range(3)]
+    with pytest.raises(ResponseError, match=r"P01 has 3 targets in one organ \(lymph nodes\); RECIST allows 2"):
+        assess(frame(*parts), "RECIST")
+
+
+def test_mrecist_target_too_small_is_named_by_its_whole_diameter():
+    with pytest.raises(ResponseError, match="target L1 of P01 measures 9 mm at baseline; mRECIST needs 10 mm"):
+        assess(frame(lesion("L1", 9.0, 9.0, viable=(8.0, 8.0))), "mRECIST")
+
+
+def test_the_patient_with_too_many_targets_is_the_one_named():
+    parts = [lesion("L1", 30.0, 30.0, patient="P00"), *(lesion(f"L{i}", 30.0, 30.0, patient="P07") for i in range(3))]
+    with pytest.raises(ResponseError, match=r"P07 has 3 targets in one organ \(liver\)"):
+        assess(frame(*parts), "RECIST")
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_node_of_fifteen_and_lesion_of_ten_millimetres_are_measurable(largest):
+    """Section 3.1: 15 mm short axis, 10 mm longest diameter; 14.9 mm and 9.9 mm are too small to be chosen."""
+    parts = [lesion("L1", 10.0, 10.0, target=True), node(15.0, 15.0)]
+    small = [lesion("L2", 9.9, 9.9, target=False), [row | {"lesion": "N2"} for row in node(14.9, 14.9, target=False)]]
+    found = assess(frame(*parts, *small), "RECIST", targets="largest" if largest else "recorded")
+    assert (found.n_targets[0], found.baseline_sum_mm[0]) == (2, 25.0)
+
+
+def test_largest_mrecist_targets_enhance_and_measure_ten_millimetres():
+    """Whole diameter 12 with 4 mm enhancing counts; 9 mm all enhancing and 30 mm without enhancement do not."""
+    parts = [lesion("L1", 12.0, 12.0, viable=(4.0, 4.0)), lesion("L2", 9.0, 9.0), lesion("L3", 30.0, 30.0, viable=(0.0, 0.0))]
+    found = assess(frame(*parts), "mRECIST", targets="largest")
+    assert (found.n_targets[0], found.baseline_sum_mm[0]) == (1, 4.0)
+
+
+def test_of_equally_large_lesions_the_first_listed_are_targets():
+    parts = [lesion(f"L{i}", 30.0, 30.0 - 10 * (i > 1), target=False) for i in range(4)]
+    for order, change in ((parts, 0.0), (parts[::-1], -100 / 3)):
+        assert assess(frame(*order), "RECIST", targets="largest").change_percent[0] == pytest.approx(change)
+
+
+def test_largest_targets_are_chosen_patient_by_patient():
+    parts = [lesion(f"L{i}", size, size, target=False, patient=patient) for patient, sizes in (("P01", (50.0, 40.0, 30.0)), ("P02", (20.0, 15.0, 12.0)))
+             for i, size in enumerate(sizes)]
+    found = assess(frame(*parts), "RECIST", targets="largest")
+    assert found[["n_targets", "baseline_sum_mm"]].to_numpy().tolist() == [[2, 90.0], [2, 35.0]]
+
+
+def test_words_on_progression_evaluate_a_non_target_that_was_not_measured():
+    target = lesion("L1", 40.0, 0.0)
+    for said, expected in ((False, "non-CR/non-PD"), (True, "PD"), (None, "NE")):
+        other = lesion("E9", np.nan, np.nan, target=False, extrahepatic=True)
+        other[1]["unequivocal_progression"] = said
+        assert assess(frame(target, other), "RECIST").non_target_response.tolist() == [expected]
+
+
+def test_visits_are_put_in_order_by_their_days_and_of_one_day_as_listed():
+    rows = frame(lesion("L1", 100.0, 60.0, 90.0))
+    swapped = rows.assign(visit_day=rows.visit.map({"baseline": -7, "month_3": 182, "month_6": 91}))
+    assert assess(swapped, "RECIST").visit.tolist() == ["month_6", "month_3"] and assess(swapped, "RECIST").response.tolist() == ["SD", "PR"]
+    same = rows.assign(visit_day=rows.visit.map({"baseline": -7, "month_3": 91, "month_6": 91}))
+    assert assess(same, "RECIST").visit.tolist() == ["month_3", "month_6"]
+    assert assess(same.iloc[::-1], "RECIST").visit.tolist() == ["month_6", "month_3"]
+
+
+def test_day_of_a_visit_is_its_first():
+    rows = frame(lesion("L1", 40.0, 40.0), lesion("L2", 40.0, 40.0))
+    rows.loc[rows.lesion.eq("L2") & rows.visit.eq("month_3"), "visit_day"] = 95
+    assert assess(rows, "RECIST").visit_day.tolist() == [91]
+
+
+def test_sums_and_changes_of_a_course_by_hand():
+    """60 + 40 = 100, then 50 + 30 = 80, one lesion not evaluated, then 66 + 22 = 88 (+10 % of the nadir of 80)."""
+    found = assess(frame(lesion("L1", 60.0, 50.0, 40.0, 66.0), lesion("L2", 40.0, 30.0, None, 22.0)), "RECIST")
+    expected = pd.DataFrame({"baseline_sum_mm": [100.0] * 3, "nadir_mm": [100.0, 80.0, 80.0], "sum_mm": [80.0, np.nan, 88.0],
+                             "change_percent": [-20.0, np.nan, -12.0], "nadir_change_percent": [-20.0, np.nan, 10.0]})
+    pd.testing.assert_frame_equal(found[expected.columns], expected)
+    assert found.response.tolist() == ["SD", "NE", "SD"]
+    gone = assess(frame(lesion("L1", 20.0, 0.0, 30.0)), "RECIST")
+    assert gone.change_percent.tolist() == [-100.0, 50.0] and math.isnan(gone.nadir_change_percent[1])
+
+
+def test_optional_columns_left_out_are_as_good_as_empty():
+    rows = frame(lesion("L1", 40.0, 20.0), lesion("E1", 20.0, 20.0, target=False, extrahepatic=True))
+    spelled = rows.assign(node=False, short_axis_mm=np.nan, organ=None, unequivocal_progression=None)
+    pd.testing.assert_frame_equal(assess(rows, "RECIST"), assess(spelled, "RECIST"))
+    # flags left empty are false, diameters that are whole numbers or hold None are numbers
+    loose = rows.assign(target=rows.target.astype(object).where(rows.target, None), new=None, extrahepatic=rows.extrahepatic.astype(object).where(rows.extrahepatic, None),
+                        longest_diameter_mm=rows.longest_diameter_mm.astype(int).astype(object), viable_diameter_mm=rows.viable_diameter_mm.astype(object))
+    for criterion in ("RECIST", "mRECIST"):
+        pd.testing.assert_frame_equal(assess(loose, criterion), assess(rows, criterion))
+    undated = assess(rows.drop(columns="visit_day"), "RECIST")
+    assert undated.response.tolist() == ["PR"] and undated.visit_day.isna().all()
+
+
+def test_lesions_handed_in_are_left_as_they_were():
+    rows = frame(lesion("L1", 40.0, 20.0), new_lesion("L9", 12.0))
+    before = rows.copy()
+    for criterion in ("RECIST", "mRECIST"):
+        assess(rows, criterion, targets="largest")
+    pd.testing.assert_frame_equal(rows, before)
+
+
+@pytest.mark.parametrize("columns", [["patient"], ["lesion"], ["patient", "lesion", "visit", "organ"]])
+def test_names_as_categories_give_the_same_and_are_named_in_a_refusal(columns):
+    rows = frame(lesion("L1", 40.0, 20.0, 30.0, organ=None), lesion("L1", 40.0, 40.0, patient="P02", organ=None))
+    coded = rows.astype(dict.fromkeys(columns, "category"))
+    expected, found = assess(rows, "RECIST"), assess(coded, "RECIST")
+    assert found.dtypes[columns[0]] == coded.dtypes[columns[0]] if columns[0] == "patient" else True
+    pd.testing.assert_frame_equal(found.astype({"patient": object, "visit": object}), expected)
+    wrong = pd.concat([rows, rows[rows.patient.eq("P02")].head(1)]).astype(dict.fromkeys(columns, "category"))
+    with pytest.raises(ResponseError, match="L1 of P02 is listed twice at visit baseline"):
+        assess(wrong, "RECIST")
+
+
+@pytest.mark.parametrize("size, viable, grown, expected", [
+    (10.0, 0.5, None, "PD"),   # exactly 10 mm, faintly enhancing
+    (12.0, 0.0, 21.9, "SD"), (12.0, 0.0, 22.0, "PD"),  # growth of 10 mm from the size first seen
+    (np.nan, np.nan, None, "NE"), (8.0, np.nan, None, "SD"),
+])
+def test_mrecist_new_nodule_at_its_limits(size, viable, grown, expected):
+    nodule = new_lesion("L2", size, viable) + ([] if grown is None else new_lesion("L2", grown, 0.0, visit="month_6"))
+    found = categories("mRECIST", lesion("L1", 40.0, 40.0, *([40.0] if grown else [])), nodule)
+    assert found[-1] == expected and found[:-1] == ["SD"] * len(found[:-1])
+
+
+def test_growth_of_new_nodules_is_counted_lesion_by_lesion_and_patient_by_patient():
+    """12 mm of one and then 22 mm of another is no growth of either."""
+    parts = [lesion("L1", 40.0, 40.0, 40.0, patient=patient) for patient in ("P01", "P02")]
+    others = new_lesion("L2", 12.0, 0.0), new_lesion("L3", 22.0, 0.0, visit="month_6"), new_lesion("L2", 25.0, 0.0, visit="month_6", patient="P02")
+    assert categories("mRECIST", *parts, *others) == ["SD", "SD", "SD", "SD"]
+
+
 # -- against a plain transcription of the standard -------------------------------------------------------
 
 def read_like_a_radiologist(targets, non_targets, new):

@@ -1,5 +1,6 @@
 """CTCAE grades at the limits of the standards' own text, and the summaries built on them."""
 
+import re
 import time
 
 import numpy as np
@@ -209,6 +210,48 @@ def test_conversion_leaves_other_columns_and_analytes_alone():
     assert converted["unit"].tolist() == ["g/dL", "g/dL", "ng/mL", "ng/mL"]
 
 
+@pytest.mark.parametrize(("analyte", "unit", "factor"), [
+    *(("creatinine", f"{micro}mol/L", 113.12 / 10_000) for micro in ("\N{MICRO SIGN}", "\N{GREEK SMALL LETTER MU}", "u")),
+    *(("platelets", unit, 1.0) for unit in ("10^3/uL", "\N{MULTIPLICATION SIGN}10^3/\N{GREEK SMALL LETTER MU}L", "x10^3/uL", " x 10^9 / L ", "10**9/L", "THOU/uL", "G/L",
+                                            "K/\N{MICRO SIGN}L", "10E3/uL", "x10E9/L", "10^3/mm3")),
+    *(("platelets", unit, 0.001) for unit in ("/uL", "/mm3", "cells/uL", "1/mm^3")),
+    *(("sodium", unit, 1.0) for unit in ("mmol/L", "mEq/L", "MEQ/L", "meq / L")), ("sodium", "mg/dL", 10 / 22.98977),
+    *(("inr", unit, 1.0) for unit in ("ratio", "Ratio", "1", "INR", "{INR}", " inr ", "", " ", None, np.nan)),
+    *(("alt", unit, 1.0) for unit in ("U/L", "IU/L", "mU/mL", " U / L ")), ("ast", "\N{MICRO SIGN}kat/L", 60.0), ("albumin", "g/L", 0.1), ("albumin", " g / L", 0.1)])
+def test_a_unit_is_read_however_it_is_spelled(analyte, unit, factor):
+    """Molar masses of creatinine and sodium as PubChem has them; 1 ukat is 60 U."""
+    assert conversion_factor(analyte, unit) == pytest.approx(factor, rel=1e-9)
+
+
+@pytest.mark.parametrize(("analyte", "unit", "says"), [
+    ("ferritin", "ug/L", "^analyte 'ferritin' has no reference unit here; known are albumin, bilirubin, inr, "),
+    *(("albumin", unit, r"^labs: albumin has no unit; write one, such as g/dL\.$") for unit in ("", "  ", None, np.nan)),
+    *((analyte, unit, "^" + re.escape(f"labs: unit '{unit}' does not measure {analyte}; write ")) for analyte, unit in (
+        ("inr", "g/L"), ("alt", "umol/L"), ("platelets", "g/dL"), ("sodium", "U/L"), ("albumin", "2"), ("creatinine", "mg/dL + 1"), ("platelets", "10^999/L")))])
+def test_a_unit_that_cannot_be_used_is_refused_with_the_unit_to_write(analyte, unit, says):
+    with pytest.raises(UnitError, match=says):
+        conversion_factor(analyte, unit)
+
+
+def test_each_row_is_converted_by_its_own_unit_and_a_missing_one_only_where_none_is_needed():
+    """Albumin in g/L and g/dL, INR with and without its word, bilirubin in mg/L beside albumin in mg/L."""
+    rows = [("albumin", 35.0, "g/L", 4.0), ("albumin", 3.5, "g/dL", 4.0), ("inr", 1.1, None, 4.0), ("inr", 1.2, "INR", 4.0),
+            ("bilirubin", 12.0, "mg/L", 4.0), ("albumin", 35_000.0, "mg/L", 4.0), ("ferritin", 7.0, None, 4.0)]
+    labs = pd.DataFrame(rows, columns=["analyte", "value", "unit", "upper_normal"])
+    done = to_reference_units(labs)
+    assert done["value"].tolist() == pytest.approx([3.5, 3.5, 1.1, 1.2, 1.2, 3.5, 7.0])
+    assert done["unit"].tolist() == ["g/dL", "g/dL", "ratio", "ratio", "mg/dL", "g/dL", None]
+    assert done["upper_normal"].tolist() == pytest.approx([0.4, 4.0, 4.0, 4.0, 0.4, 0.0004, 4.0]) and "lower_normal" not in done
+
+
+def test_values_already_in_their_unit_are_left_alone():
+    labs = pd.DataFrame({"analyte": ["alt", "ast"], "value": [40, 50], "unit": "U/L"})
+    done = to_reference_units(labs)
+    assert done.equals(labs) and done["value"].dtype == labs["value"].dtype
+    assert to_reference_units(labs.assign(unit="IU/L"))["value"].dtype == labs["value"].dtype
+    assert to_reference_units(labs.assign(unit="\N{MICRO SIGN}kat/L"))["value"].tolist() == pytest.approx([2400, 3000])
+
+
 # -- the data file -----------------------------------------------------------------------------------------------
 
 def test_each_version_grades_the_same_analytes():
@@ -397,6 +440,148 @@ def test_early_deaths_leave_out_who_was_lost():
 def test_nobody_followed_has_no_denominator():
     patients = pd.DataFrame({"os_treatment_months": [0.5], "died": [False]})
     assert early_deaths(patients, 30) == EarlyDeaths(deaths=0, n_followed=0, n_lost=1)
+
+
+# -- whose limits count, and which rule ------------------------------------------------------------------------------
+
+def two_days(analyte, before, after):
+    """Baseline and month 3 of one patient, each a value with the normal limits of its own day."""
+    rows = [("A", visit, day, analyte, value, REFERENCE_UNITS[analyte], low, high)
+            for visit, day, (value, low, high) in (("baseline", -3, before), ("month_3", 90, after))]
+    return pd.DataFrame(rows, columns=["patient", "visit", "visit_day", "analyte", "value", "unit", "lower_normal", "upper_normal"])
+
+
+@pytest.mark.parametrize(("analyte", "before", "after", "version", "grade", "new"), [
+    # a baseline of 45 was normal by the limit of its day, 50; 60 is above today's limit of 40 but not 1.5 times the baseline
+    ("alt", (45, 7, 50), (60, 7, 40), "5", 1, True), ("alt", (45, 7, 40), (60, 7, 40), "5", 0, False),
+    # 0.55 was not below the lower limit of its day, 0.5; 0.9 is above 1.5 times it
+    ("creatinine", (0.55, 0.5, 1.2), (0.9, 0.6, 1.2), "6", 0, False), ("creatinine", (0.55, 0.6, 1.2), (0.9, 0.5, 1.2), "6", 2, True),
+    # grade 1 on both days, each by its own limits: not new
+    ("albumin", (3.4, 3.5, 5.0), (3.2, 3.3, 5.0), "5", 1, False), ("alt", (45, 7, 40), (55, 7, 50), "4.03", 1, False),
+    # without a limit for the baseline value nobody knows whether grade 1 is new; grade 0 is not in any case
+    ("albumin", (3.4, np.nan, 5.0), (3.2, 3.3, 5.0), "5", 1, pd.NA), ("albumin", (3.4, np.nan, 5.0), (4.0, 3.3, 5.0), "5", 0, False)])
+def test_each_value_is_judged_by_the_limits_of_its_own_day(analyte, before, after, version, grade, new):
+    found = grade_labs(two_days(analyte, before, after), patients_of("A"), version).set_index("visit").loc["month_3"]
+    assert found["grade"] == grade and (found["new_or_worsened"] is new or found["new_or_worsened"] == new)
+
+
+@pytest.mark.parametrize(("version", "rule", "grade"), [("5", "as printed", 2), ("5", "multiples of ULN", 0), ("4.03", "as printed", 2), ("4.03", "multiples of ULN", 0),
+                                                        ("6", "as printed", 2), ("6", "multiples of ULN", 0)])
+def test_fixed_limits_leave_out_every_multiple_of_the_baseline(version, rule, grade):
+    """Creatinine from 0.5 (below the normal 0.6) to 0.8: 1.6 times the baseline, within the normal limits."""
+    assert grade_of("creatinine", 0.5, 0.8, version, rule=rule) == grade
+
+
+def test_limits_that_apply_whatever_the_baseline_stay_under_fixed_limits():
+    assert grade_of("alt", 60, 130, rule="multiples of ULN") == 2 and grade_of("bilirubin", 2.0, 13.0, rule="multiples of ULN") == 4
+    assert grade_of("inr", 1.0, 1.6, "4.03", rule="multiples of ULN") == 1 and grade_of("albumin", 4.0, 2.5, rule="multiples of ULN") == 2
+
+
+def test_anticoagulation_is_asked_patient_by_patient():
+    """INR 2.1 of 2.0: grade 1 by the baseline, grade 2 by the fixed limit, unknown where nobody knows."""
+    labs = pd.concat([labs_of("inr", 2.0, 2.1, patient=patient) for patient in ("yes", "no", "unknown", "stranger")])
+    patients = pd.DataFrame({"patient": ["no", "unknown", "yes"], "anticoagulated": pd.array([False, pd.NA, True], dtype="boolean")})
+    graded = grade_labs(labs, patients)
+    found = graded[graded["visit"] == "month_3"].set_index("patient")["grade"]
+    assert found[["yes", "no"]].tolist() == [1, 2] and found[["unknown", "stranger"]].isna().all()
+    assert grade_labs(labs, patients, "4.03").set_index(["patient", "visit"])["grade"].loc[[("yes", "month_3"), ("no", "month_3")]].tolist() == [1, 2]
+
+
+def test_only_the_analytes_asked_for_are_graded():
+    labs = pd.concat([labs_of("alt", 30, 210), labs_of("sodium", 140, 128)])
+    assert grade_labs(labs, patients_of("A"), analytes=["sodium"])["term"].unique().tolist() == ["Hypernatremia", "Hyponatremia"]
+    assert grade_labs(labs, patients_of("A"), analytes=("alt",))["analyte"].unique().tolist() == ["alt"]
+    assert len(grade_labs(labs, patients_of("A"))) == 2 + 2 * 2
+    with pytest.raises(ToxicityError, match=r"^CTCAE has no limits for ferritin, zinc in data/ctcae\.csv; it grades alt, ast, "):
+        grade_labs(labs, patients_of("A"), analytes=["alt", "ferritin", "zinc"])
+
+
+@pytest.mark.parametrize("left_out", [["visit_day"], ["lower_normal"], ["visit_day", "lower_normal", "upper_normal"]])
+def test_columns_left_out_are_as_good_as_empty(left_out):
+    labs = pd.concat([labs_of("albumin", 4.0, 2.9), labs_of("alt", 30, 130)])
+    found, expected = (grade_labs(table, patients_of("A")) for table in (labs.drop(columns=left_out), labs.assign(**dict.fromkeys(left_out, np.nan))))
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_a_table_of_categories_gives_the_same_grades_and_terms_as_categories():
+    """As a registry's, whose rows nobody reads in order."""
+    labs = pd.concat([labs_of(analyte, high, 1.6 * high, patient=patient) for patient in "BA" for analyte, (low, high) in LIMITS.items()])
+    plain, coded = grade_labs(labs, patients_of("A", "B")), grade_labs(labs.astype({"patient": "category", "analyte": "category"}), patients_of("A", "B"))
+    assert list(coded["term"].cat.categories) == sorted(set(plain["term"])) and plain["term"].dtype == object and list(coded.index) == list(range(len(plain)))
+    keys = ["patient", "visit_day", "analyte", "term"]
+    coded = coded.astype({name: object for name in ("patient", "analyte", "term")}).sort_values(keys, ignore_index=True)
+    pd.testing.assert_frame_equal(coded, plain)
+
+
+# -- every reading at once -------------------------------------------------------------------------------------------
+
+def test_worst_grades_under_every_reading_are_those_of_one_reading_at_a_time():
+    """Five patients: abnormal baseline, normal baseline, no baseline, no month 3, none at all; and values of someone who is no patient."""
+    values = {"A": {"alt": (60, 85), "albumin": (3.4, 3.3), "creatinine": (0.5, 0.8), "inr": (2.0, 2.1)}, "B": {"alt": (30, 130), "bilirubin": (1.0, 2.5), "alp": (200, 150)},
+              "C": {"alt": (None, 130), "albumin": (None, 2.9)}, "D": {"alt": (30, None)}, "stranger": {"alt": (30, 900)}}
+    labs = pd.concat([labs_of(analyte, *pair, patient=patient) for patient, own in values.items() for analyte, pair in own.items()])
+    patients = patients_of("E", "D", "C", "B", "A").assign(anticoagulated=[False, False, False, False, True])
+    found = toxicity.worst_by_reading(labs, patients, "month_3")
+    assert set(found) == {(version, rule, only_new) for version in ("4.03", "5", "6") for rule in toxicity.BASELINE_RULES for only_new in (False, True)}
+    for version, rule in {key[:2] for key in found}:
+        graded = grade_labs(labs, patients, version, rule, toxicity.PAPER_ANALYTES)
+        for only_new in (False, True):
+            expected = worst_grades(graded, patients["patient"], only_new=only_new)["worst_grade"]
+            np.testing.assert_array_equal(found[version, rule, only_new], expected.to_numpy(dtype=float, na_value=np.nan))
+    # by hand, version 5: A has ALT 85 of 60, below 1.5 times it, or above ULN; albumin grade 1 as before; INR grade 1 by the baseline or 2 fixed
+    np.testing.assert_array_equal(found["5", "as printed", False], [np.nan, np.nan, 2, 2, 1])
+    np.testing.assert_array_equal(found["5", "multiples of ULN", False], [np.nan, np.nan, 2, 2, 2])
+    np.testing.assert_array_equal(found["5", "as printed", True], [np.nan, np.nan, np.nan, 2, 1])
+    # creatinine alone: 1.6 times the baseline, or within the normal limits
+    creatinine = toxicity.worst_by_reading(labs, patients, "month_3", ["creatinine"])
+    np.testing.assert_array_equal([creatinine["5", rule, False][-1] for rule in toxicity.BASELINE_RULES], [2, 0])
+    # at baseline by fixed limits: ALP 200 of 120; INR 2.0
+    baseline = toxicity.worst_by_reading(labs, patients, "baseline", ["alp", "inr", "alt"])
+    np.testing.assert_array_equal(baseline["5", "as printed", False], [np.nan, 0, np.nan, 1, 2])
+
+
+def test_only_new_grades_leave_out_what_is_undecided():
+    """Grade 1 without a baseline beside a new grade 2: 2; alone: missing; grade 0 of an unchanged value counts as graded."""
+    labs = pd.concat([labs_of("albumin", None, 3.2, patient="A"), labs_of("alt", 30, 130, patient="A"), labs_of("albumin", None, 3.2, patient="B"),
+                      labs_of("albumin", 3.2, 3.2, patient="C")])
+    worst = worst_grades(grade_labs(labs, patients_of("A", "B", "C")), ["A", "B", "C"], only_new=True)
+    assert worst["worst_grade"].tolist() == [2, pd.NA, 0] and worst["n_graded"].tolist() == [1, 0, 1]
+    assert worst["worst_terms"].tolist() == ["Alanine aminotransferase increased", "", ""]
+
+
+def test_sodium_counts_as_one_analyte_of_two_terms():
+    worst = worst_grades(grade_labs(labs_of("sodium", 140, 128), patients_of("A")), ["A"], analytes=["sodium"])
+    assert worst.loc["A"].tolist() == [2, 1, "Hyponatremia"]
+
+
+def test_a_shift_is_of_the_visit_and_term_asked_for(three):
+    later = shift_table(three, "Alanine aminotransferase increased", "month_9")
+    assert later.loc[0, 4] == 1 and later.loc[0, "missing"] == 2 and later.to_numpy().sum() == 3
+    alone = shift_table(grade_labs(pd.concat([labs_of("alt", None, 130, patient="A"), labs_of("alt", np.nan, np.nan, patient="B")]), patients_of("A", "B")),
+                        "Alanine aminotransferase increased")
+    assert alone.to_numpy().sum() == 0  # version 5 leaves the grade open without a baseline
+
+
+def test_liver_injury_leaves_out_the_visit_named_and_takes_the_peak_of_all_others():
+    labs = pd.concat([labs_of("alt", 400, 80), labs_of("bilirubin", 3.6, 1.2), labs_of("alt", None, 200).assign(visit="month_6", visit_day=180),
+                      labs_of("albumin", 4.0, 4.0)])
+    assert liver_injury(labs).loc["A", ["alt", "bilirubin", "range"]].tolist() == [5.0, 1.0, "Temple's corollary"]
+    assert liver_injury(labs, after="month_6").loc["A", ["alt", "bilirubin", "range"]].tolist() == [10.0, 3.0, "Hy's law range"]
+    assert liver_injury(labs.drop(columns="upper_normal")).loc["A"].isna().all()
+
+
+@pytest.mark.parametrize(("day", "died", "deaths", "followed", "lost"), [
+    (29.6, True, 1, 1, 0), (30.4, True, 1, 1, 0), (30.6, True, 0, 1, 0), (29.4, False, 0, 0, 1), (29.6, False, 0, 1, 0), (30.6, False, 0, 1, 0)])
+def test_half_a_day_either_way_is_the_same_day(day, died, deaths, followed, lost):
+    patients = pd.DataFrame({"os_treatment_months": [day / 30.4375], "died": [died]})
+    assert early_deaths(patients, 30) == EarlyDeaths(deaths, followed, lost)
+
+
+def test_terms_of_equally_many_patients_stand_by_name():
+    events = pd.DataFrame({"patient": ["A", "B", "A", "B", "B"], "term": ["pain", "pain", "fever", "ascites", "fever"], "grade": [1, 2, 5, 4, 3]})
+    table = events_by_term(events, patients_of("B", "A", treatments=["Y90", "ablation"]))
+    assert list(table.index) == ["fever", "pain", "ascites"] and list(table.columns) == [1, 2, 3, 4, 5, "any", "Y90", "ablation"]
+    assert table.to_numpy().tolist() == [[0, 0, 1, 0, 1, 2, 1, 1], [1, 1, 0, 0, 0, 2, 1, 1], [0, 0, 0, 1, 0, 1, 1, 0]]
 
 
 # -- size ------------------------------------------------------------------------------------------------------------

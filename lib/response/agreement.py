@@ -73,10 +73,9 @@ def agreement(first: pd.Series, second: pd.Series, conf_level: float = 0.95) -> 
         raise ResponseError("the two classifications hold different patients; classify the same ones by both.")
     second = second.reindex(first.index)
     seen = [each for each in CATEGORIES if each in ("CR", "PR", "SD", "PD") or (first.eq(each) | second.eq(each)).any()]
-    table = pd.crosstab(pd.Categorical(first, seen), pd.Categorical(second, seen), dropna=False)
-    table = table.reindex(index=seen, columns=seen, fill_value=0)
+    table = pd.crosstab(first.to_numpy(), second.to_numpy()).reindex(index=seen, columns=seen, fill_value=0)
     both = table.drop(index="NE", columns="NE", errors="ignore")
-    counts = both.to_numpy(dtype=float)
+    counts = both.to_numpy()
     n, used = int(counts.sum()), (counts.sum(axis=0) + counts.sum(axis=1)) > 0
     nothing = float("nan")
     # one category for everyone: agreement is complete and tells nothing, kappa being 0/0
@@ -85,7 +84,7 @@ def agreement(first: pd.Series, second: pd.Series, conf_level: float = 0.95) -> 
     from statsmodels.stats.inter_rater import cohens_kappa  # slow to load: only when there is agreement to measure
 
     # statsmodels divides by the standard error under chance, which we do not use and which may be zero
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         plain, linear = cohens_kappa(counts), cohens_kappa(counts, wt="linear")
     reach = ndtri(0.5 + conf_level / 2) * plain.std_kappa if plain.std_kappa > 1e-12 else nothing
     return Agreement(table, n, float(np.trace(counts) / n), float(plain.kappa), float(np.maximum(-1, plain.kappa - reach)),
@@ -129,7 +128,7 @@ def discordance_bounds(first_counts, second_counts, ns) -> tuple[int, int]:
     ResponseError
         If a count exceeds its group.
     """
-    first, second, n = (np.asarray(each, dtype=int) for each in (first_counts, second_counts, ns))
+    first, second, n = (np.asarray(each) for each in (first_counts, second_counts, ns))
     if np.any(first > n) or np.any(second > n):
         raise ResponseError("a count exceeds its group's number of patients: check the table.")
     return int(np.maximum(0, first - second).sum()), int(np.minimum(first, n - second).sum())
@@ -204,7 +203,7 @@ def reading_spread(response: pd.Series, matrix: pd.DataFrame | Mapping, draws: i
     generator = np.random.default_rng(seed)
     counts = response.value_counts()
     second = sum((generator.multinomial(int(counts.get(first, 0)), row.to_numpy(), size=draws)
-                  for first, row in matrix.iterrows()), start=np.zeros((draws, matrix.shape[1]), dtype=int))
+                  for first, row in matrix.iterrows()), start=np.zeros((draws, matrix.shape[1])))
     n = len(response) if denominator == "treated" else int(response.ne("NE").sum())
     drawn = pd.DataFrame(second, columns=matrix.columns)
     return pd.DataFrame({rate: drawn[[each for each in members if each in drawn]].sum(axis=1) / (n or np.nan)

@@ -145,11 +145,11 @@ def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: boo
         raise ResponseError(f"lesions: visit {row.visit} of {row.patient} has no visit_day; best overall response needs it "
                             "to judge how long disease was stable: give the day or use the landmark visit.")
     patients = pd.unique(assessments.patient) if patients is None else list(patients)
-    ordered = assessments.sort_values(["patient", "visit_day"], kind="stable")
+    ordered = assessments.sort_values(["patient", "visit_day"])
     confirmation = confirmation_days if confirm else None
     labels = ordered.patient.to_numpy()
     visits = list(zip(ordered.visit_day.tolist(), ordered.response.tolist()))
-    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])) if len(labels) else np.array([], int)
+    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])[:len(labels)])
     judge = cache(lambda course: _best(course, minimum_stable_days, confirmation))  # many patients share one course
     best = {labels[start]: judge(tuple(visits[start:end])) for start, end in zip(starts, np.append(starts[1:], len(labels)))}
     return pd.Series({patient: best.get(patient, "NE") for patient in patients}, dtype=object,

@@ -105,13 +105,12 @@ def assess(lesions: pd.DataFrame, criterion: str | Criterion = RECIST, targets: 
     criterion = CRITERIA.get(criterion, criterion)
     if not isinstance(criterion, Criterion):
         raise ResponseError(f"criterion '{criterion}' is unknown; use one of {', '.join(CRITERIA)}.")
-    if not all(name in lesions and isinstance(lesions[name].dtype, pd.CategoricalDtype) for name in ("patient", "lesion")):
-        return _assessed(lesions, criterion, targets)
+    coded = [name for name in lesions.columns.intersection(["patient", "lesion"]) if isinstance(lesions[name].dtype, pd.CategoricalDtype)]
     try:  # a registry: numbers are grouped and joined many times faster than a million names
-        judged = _assessed(lesions.assign(patient=lesions.patient.cat.codes, lesion=lesions.lesion.cat.codes), criterion, targets)
+        judged = _assessed(lesions.assign(**{name: lesions[name].cat.codes for name in coded}), criterion, targets)
     except ResponseError:
-        return _assessed(lesions, criterion, targets)  # says it with the names
-    return judged.assign(patient=pd.Categorical.from_codes(judged.patient, dtype=lesions.patient.dtype))
+        judged = _assessed(lesions.astype(dict.fromkeys(coded, object)), criterion, targets)  # says it with the names
+    return judged if "patient" not in coded else judged.assign(patient=pd.Categorical.from_codes(judged.patient, dtype=lesions.patient.dtype))
 
 
 def _assessed(lesions: pd.DataFrame, criterion: Criterion, targets: str) -> pd.DataFrame:
@@ -124,7 +123,7 @@ def _assessed(lesions: pd.DataFrame, criterion: Criterion, targets: str) -> pd.D
               .join(_target_sums(rows, at_baseline[is_target], visits), on=["patient", "visit"])
               .join(_non_targets(rows, at_baseline[~is_target], visits), on=["patient", "visit"])
               .join(_new_lesions(rows, criterion), on=["patient", "visit"]))
-    return _categories(judged.reset_index(drop=True), criterion)
+    return _categories(judged, criterion)
 
 
 # -- lesions -------------------------------------------------------------------------------------------
@@ -135,19 +134,20 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     missing = [column for column in needed if column not in lesions]
     if missing:
         raise ResponseError(f"lesions: column {missing[0]} is missing; {criterion.name} needs {', '.join(needed)}.")
-    rows = lesions.reset_index(drop=True).copy()
-    for name, empty in (("visit_day", np.nan), ("short_axis_mm", np.nan), ("organ", None), ("node", False),
-                        ("unequivocal_progression", None)):
+    rows = lesions.reset_index(drop=True)
+    for name, empty in (("visit_day", np.nan), ("viable_diameter_mm", np.nan), ("short_axis_mm", np.nan), ("organ", None),
+                        ("node", False), ("unequivocal_progression", None)):
         if name not in rows:
             rows[name] = empty
+    for name in ("longest_diameter_mm", "viable_diameter_mm", "short_axis_mm"):
+        rows[name] = rows[name].astype(float)
     for name in ("target", "new", "extrahepatic", "node"):
         rows[name] = rows[name].astype("boolean").fillna(False).astype(bool)
     rows["unequivocal_progression"] = rows["unequivocal_progression"].astype("boolean")
-    longest, short = rows.longest_diameter_mm.astype(float), rows.short_axis_mm.astype(float)
     if criterion.viable:
-        rows["size_mm"] = rows.viable_diameter_mm.astype(float).mask(longest.eq(0), 0.0)
+        rows["size_mm"] = rows.viable_diameter_mm.mask(rows.longest_diameter_mm.eq(0), 0.0)
     else:
-        rows["size_mm"] = longest.where(~rows.node, short)
+        rows["size_mm"] = rows.longest_diameter_mm.where(~rows.node, rows.short_axis_mm)
     normal_node = rows.node & (rows.size_mm < NORMAL_NODE_MM) & (not criterion.viable)
     rows["gone"] = rows.size_mm.eq(0) | normal_node
     _refuse_contradictions(rows)
@@ -184,14 +184,14 @@ def _visits(rows: pd.DataFrame) -> pd.DataFrame:
     """All visits in time order, baseline first; from every lesion, judged by this criterion or not."""
     visits = rows.groupby(["patient", "visit"], sort=False, as_index=False, observed=True).visit_day.min()
     visits["follow_up"] = visits.visit.ne(BASELINE)
-    several = visits.follow_up & (visits.groupby("patient", observed=True).follow_up.transform("sum") > 1)
+    several = visits.follow_up & (visits.groupby("patient").follow_up.transform("sum") > 1)
     unplaced = visits[several & visits.visit_day.isna()]
     if len(unplaced):
         row = unplaced.iloc[0]
         raise ResponseError(f"lesions: {row.patient} has several follow-up visits but {row.visit} has no visit_day; "
                             "give the day, so that the visits can be put in order.")
-    visits["has_baseline"] = ~visits.groupby("patient", observed=True).follow_up.transform("all")
-    return visits.sort_values(["patient", "follow_up", "visit_day"], kind="stable")
+    visits["has_baseline"] = ~visits.groupby("patient").follow_up.transform("all")
+    return visits.sort_values(["patient", "follow_up", "visit_day"])
 
 
 # -- targets -------------------------------------------------------------------------------------------
@@ -221,11 +221,9 @@ def _measurable(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
 def _largest(at_baseline: pd.DataFrame, organ: pd.Series, criterion: Criterion) -> pd.Series:
     """The largest measurable lesions, at most two an organ, each organ's largest before any second one."""
     pool = at_baseline[_measurable(at_baseline, criterion)].assign(organ=organ)
-    pool = pool.sort_values(["patient", "size_mm"], ascending=[True, False], kind="stable")
-    pool["in_organ"] = pool.groupby(["patient", "organ"], observed=True).cumcount()
-    pool = pool[pool.in_organ < MOST_TARGETS_PER_ORGAN]
-    pool = pool.sort_values(["patient", "in_organ", "size_mm"], ascending=[True, True, False], kind="stable")
-    chosen = pool.index[pool.groupby("patient", observed=True).cumcount() < MOST_TARGETS]
+    pool["in_organ"] = pool.groupby(["patient", "organ"]).size_mm.rank(method="first", ascending=False)
+    pool = pool[pool.in_organ <= MOST_TARGETS_PER_ORGAN].sort_values(["in_organ", "size_mm"], ascending=[True, False])
+    chosen = pool.index[pool.groupby("patient").cumcount() < MOST_TARGETS]
     return pd.Series(at_baseline.index.isin(chosen), at_baseline.index)
 
 
@@ -238,12 +236,12 @@ def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.
         size = row.longest_diameter_mm if criterion.viable else row.size_mm
         raise ResponseError(f"lesions: target {row.lesion} of {row.patient} measures {size:g} mm at baseline; "
                             f"{criterion.name} needs {limit:g} mm: mark it as non-target.")
-    counts = at_baseline[marked].groupby("patient", observed=True).size()
+    counts = at_baseline[marked].groupby("patient").size()
     if (counts > MOST_TARGETS).any():
         patient = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts[patient]} targets; {criterion.name} allows {MOST_TARGETS}: {remedy}.")
     stated = marked & organ.ne("unstated")
-    counts = at_baseline[stated].groupby(["patient", organ[stated].rename("organ")], observed=True).size()
+    counts = at_baseline[stated].groupby(["patient", organ[stated]]).size()
     if (counts > MOST_TARGETS_PER_ORGAN).any():
         patient, where = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts.max()} targets in one organ ({where}); {criterion.name} allows "
@@ -282,8 +280,8 @@ def _new_lesions(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     if not criterion.viable:
         new["counts"], new["unclear"] = ~new.gone, False
     else:
-        longest = new.longest_diameter_mm.astype(float)
-        first = longest.groupby([new.patient, new.lesion], observed=True).transform("first")
+        longest = new.longest_diameter_mm
+        first = longest.groupby([new.patient, new.lesion]).transform("first")
         large = longest >= criterion.new_lesion_mm
         # without the typical enhancement a nodule is disease only once it has grown by 10 mm
         new["counts"] = (large & (new.size_mm > 0)) | (longest - first >= MEASURABLE_MM)
@@ -316,9 +314,9 @@ def _sums(judged: pd.DataFrame) -> None:
     complete = (judged.n_targets > 0) & (judged.n_measured == judged.n_targets)
     judged["sum_mm"] = judged.measured_mm.where(complete)
     patient = judged.patient
-    judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient, observed=True).transform("first")
-    earlier = judged.sum_mm.groupby(patient, observed=True).shift().groupby(patient, observed=True).cummin()
-    judged["nadir_mm"] = earlier.groupby(patient, observed=True).ffill()
+    judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient).transform("first")
+    earlier = judged.sum_mm.groupby(patient).shift().groupby(patient).cummin()
+    judged["nadir_mm"] = earlier.groupby(patient).ffill()
     for change, reference in (("change_percent", judged.baseline_sum_mm), ("nadir_change_percent", judged.nadir_mm)):
         judged[change] = 100 * (judged.sum_mm - reference) / reference.where(reference > 0)
 
@@ -340,7 +338,7 @@ def _target_response(judged: pd.DataFrame, criterion: Criterion) -> np.ndarray:
 def _reappeared(judged: pd.DataFrame) -> pd.Series:
     """Disease seen again after a complete response, which RECIST 1.1 (Table 3, footnote) calls progression."""
     clear = _complete(judged) & ~judged.new_lesion
-    was_clear = clear.groupby(judged.patient, observed=True).cummax().groupby(judged.patient, observed=True).shift(fill_value=False).astype(bool)
+    was_clear = clear.groupby(judged.patient).cummax().groupby(judged.patient).shift(fill_value=False)
     target_back = judged.measured_mm.gt(0) & ~judged.targets_gone
     non_target_back = (judged.n_evaluated > 0) & judged.non_target_response.eq(NON_CR_NON_PD)
     return was_clear & (target_back | non_target_back)
@@ -355,11 +353,9 @@ def _overall(judged: pd.DataFrame) -> np.ndarray:
     """Tables 1 and 2 of RECIST 1.1; mRECIST's table is the same."""
     target, non_target = judged.target_response, judged.non_target_response
     progressed = target.eq("PD") | non_target.eq("PD") | judged.new_lesion | judged.reappeared
-    unknown = ~judged.has_baseline | judged.new_lesion_unclear | target.eq("NE")
-    without_targets = target.eq("none")
-    return np.select(
-        [progressed, unknown, without_targets & non_target.eq("none"), without_targets, _complete(judged), target.eq("CR")],
-        ["PD", "NE", "NE", non_target, "CR", "PR"], default=target)
+    unknown = ~judged.has_baseline | judged.new_lesion_unclear
+    return np.select([progressed, unknown, target.eq("none"), _complete(judged), target.eq("CR")],
+                     ["PD", "NE", non_target.replace("none", "NE"), "CR", "PR"], default=target)
 
 
 def _decided_by(judged: pd.DataFrame) -> list[str]:
