@@ -36,6 +36,7 @@ from lib.published import read_ledger
 from lib.quantity_names import readable
 from lib.reconstruct import diversity, story
 from lib.reconstruct.alternatives import given_up
+from lib.reconstruct.ambiguities import solutions_of
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.ensemble import TOLERANCE
 from lib.reconstruct.proofs.__main__ import proofs_table, quick_proofs
@@ -129,7 +130,7 @@ chapter.table(
            "can keep free. No list of joint readings was cut short. " + orders_source])
 
 # %%
-exact_times = story.time_ranges(story.solutions_of(shown_order, constraints))
+exact_times = story.time_ranges(solutions_of(shown_order, constraints))
 ensemble, ensemble_source = tables.read_made("ensemble.parquet", "python -m lib.reconstruct.ensemble")
 fixed = exact_times[exact_times["latest"] - exact_times["earliest"] < 0.25]
 own_months = ordered["os_treatment_months"].to_numpy() if own_order == shown_order else None
@@ -271,7 +272,7 @@ if alternatives is not None:
         caption=f"Single figures given up in place of the {ledger.printed[ledger.quantity == lost].iloc[0]} of {tables.inside_sentence(readable(lost))}, "
                 f"and whether exact cohorts of {constraints.n} patients then exist.",
         notes=["*Beginnings*: labelled beginnings of orders on which the rows of all patients and of the comparison can be read. Printed counts are "
-               "not given up. Times are taken as distinct: patients who die on the same day are not covered. " + alternatives_source])
+               "not given up. Times are taken as distinct: patients who die on the same day are not covered. P values, where orders were gone through, are the log-rank test's. " + alternatives_source])
     say(tables.alternatives_sentence(alternatives, lost, ledger.printed[ledger.quantity == lost].iloc[0], "change of MELD"))
 
 # %% [markdown]

@@ -56,9 +56,10 @@ chapter = Chapter("06_identified", study, cohort=cohort, most_left=most_left, ed
 # - **Shares of cohorts are not probabilities.** They depend on how the cohorts were drawn, and nobody knows how likely the
 #   hospital's own patients were to look like one rather than another.
 # - A **proof** is another matter: where every possible order was enumerated, or arithmetic on printed counts settles the
-#   question, no cohort at all can lie outside the limits. Proofs from enumeration take the printed P values to be those of
-#   log-rank tests and the printed intervals to be those of SPSS, and no two times to be alike; they leave out the figures that
-#   chapter 0 gives up. Cohorts of the tolerant tier need not give every figure at printed precision, so they may break a proof.
+#   question, no cohort at all can lie outside the limits. Proofs from enumeration hold if the printed P values are those of
+#   log-rank or score tests, and for every cohort that chapter 0 found should they be those of Wald tests: the paper does not say.
+#   They take the printed intervals to be those of SPSS, and no two times to be alike; they leave out the figures that chapter 0
+#   gives up. Cohorts of the tolerant tier need not give every figure at printed precision, so they may break a proof.
 #
 # **Counts-only cohorts** are what a range is compared with: they know only what the paper *counts*, that is patients, deaths, groups,
 # response tables, length of follow-up. If they spread no wider than the ensemble, then the paper's medians, intervals and P

@@ -9,6 +9,7 @@ from lib.identified.proved import Limits
 from lib.identified.quantities import GROUPINGS, QUANTITIES, Quantity
 from lib.published import read_ledger
 from lib.reconstruct.completion.printed import PrintedFigures
+from lib.reconstruct.ambiguities import exact_readings, solutions_of
 from lib.reconstruct.constraints import survival_constraints
 
 TABLE = ranges.read_ranges()
@@ -82,9 +83,7 @@ def test_printed_counts_give_the_chapters_exact_test(name):
 @pytest.fixture(scope="module")
 def limits():
     """Of the order whose enumeration takes a second; the others may only widen them."""
-    listed = pd.read_csv(proved.EXACT_ORDERS)
-    quick = listed[listed.order == "DDDDDDDDDDDDcDccDcDcDcDc"]
-    return proved.from_orders(survival_constraints(read_ledger()), quick)
+    return proved.from_orders(solutions_of("DDDDDDDDDDDDcDccDcDcDcDc", survival_constraints(read_ledger())))
 
 
 def test_the_written_limits_hold_what_one_order_gives(limits):

@@ -26,6 +26,7 @@ from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.enumeration import examine
 from lib.reconstruct.executor import ExecutorError, run_tasks
 from lib.reconstruct.exploring import explored
+from lib.reconstruct.search import order_bits
 from lib.reconstruct.sampler import (NEVER, Tolerance, TrialConstraints, constraint_arrays, sample, trial_constraints,
                                      widened)
 from lib.reconstruct.verify import spss_median
@@ -181,7 +182,7 @@ def test_a_ledger_without_deaths_is_refused():
 def test_the_listed_orders_pass_or_fail_as_listed():
     constraints, listed = survival_constraints(read_ledger()), pd.read_csv(EXACT_ORDERS)
     for row in listed.itertuples():
-        bits = sum(1 << place for place, event in enumerate(row.order) if event == "D")
+        bits = order_bits(row.order)
         found = examine(bits, constraints)
         assert (found["n_joint_readings"], found["n_feasible_readings"]) == (row.n_joint_readings, row.n_feasible_readings)
 

@@ -18,8 +18,9 @@ from lib.reconstruct.constraints import (ConstraintError, GroupComparison, Group
                                          survival_constraints)
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
-from lib.reconstruct.proofs.__main__ import exact_readings, excluded_limits, proofs_table, quick_proofs
+from lib.reconstruct.proofs.__main__ import excluded_limits, proofs_table, quick_proofs
 from lib.reconstruct.proofs.claim import IMPOSSIBLE, NOT_FOUND, POSSIBLE
+from lib.reconstruct.ambiguities import exact_readings
 from lib.reconstruct.search import treated_patients
 from lib.reconstruct.times import TimesProgramme, reading_of
 
@@ -38,7 +39,7 @@ def constraints(ledger):
 
 @pytest.fixture(scope="module")
 def readings(constraints):
-    return exact_readings(constraints)
+    return [each for found in exact_readings(constraints).values() for each in found]
 
 
 def edited(ledger, quantity, printed):

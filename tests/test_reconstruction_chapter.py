@@ -16,7 +16,7 @@ from lib.reconstruct.alternatives import FILE as ALTERNATIVES
 from lib.reconstruct.constraints import survival_constraints
 from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.sampler import Tolerance, constraint_arrays, trial_constraints
-from lib.reconstruct.search import MOST_JOINT_READINGS, bounded_order
+from lib.reconstruct.search import MOST_JOINT_READINGS, bounded_order, order_bits
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def orders():
 
 @pytest.fixture(scope="module")
 def solutions(orders, constraints):
-    return story.solutions_of(orders.order[0], constraints)
+    return ambiguities.solutions_of(orders.order[0], constraints)
 
 
 # -- the search ------------------------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def solutions(orders, constraints):
 
 def test_an_order_is_read_from_times():
     assert story.order_of_times(np.array([3.0, 1.0, 2.0]), np.array([True, False, True])) == "cDD"
-    assert story.order_bits("cDD") == 0b110
+    assert order_bits("cDD") == 0b110
 
 
 def test_the_shipped_cohort_has_an_exact_order(orders):
@@ -68,7 +68,7 @@ def test_an_order_without_labellings_ends_there(constraints):
 
 def test_readings_with_times_are_those_of_the_enumeration(orders, constraints):
     for row in orders.itertuples():
-        assert len(story.solutions_of(row.order, constraints)) == row.n_feasible_readings
+        assert len(ambiguities.solutions_of(row.order, constraints)) == row.n_feasible_readings
 
 
 def test_no_list_of_joint_readings_was_cut_short(orders):
@@ -119,7 +119,7 @@ def test_an_infinite_estimate_has_no_wald_statistic():
 
 def test_wald_readings_give_the_printed_p_by_lifelines(orders, constraints):
     comparison, found = constraints.comparisons[1], 0
-    order = bounded_order(story.order_bits(orders.order[0]), constraints, exhaustive=True)
+    order = bounded_order(order_bits(orders.order[0]), constraints, exhaustive=True)
     readings, _ = ambiguities.readings_by_test(order, comparison, "Cox, Wald")
     for reading in readings[:5]:
         members = np.array([bool(reading.labels[0] >> place & 1) for place in range(24)])
@@ -148,7 +148,7 @@ def test_the_file_of_switches_has_each_combination():
 
 
 def test_the_log_rank_rows_of_that_file_are_what_the_programmes_say(orders, constraints):
-    found = [each for order in orders.order[orders.n_feasible_readings > 0] for each in story.solutions_of(order, constraints)]
+    found = [each for order in orders.order[orders.n_feasible_readings > 0] for each in ambiguities.solutions_of(order, constraints)]
     fresh = ambiguities.combinations({"log-rank": found}, {"log-rank": 305_773})
     kept = pd.read_csv(ambiguities.FILE)
     pd.testing.assert_frame_equal(fresh, kept[kept.test == "log-rank"].reset_index(drop=True))

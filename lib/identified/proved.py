@@ -4,7 +4,8 @@ Three grounds. *printed counts*: a quantity is arithmetic on printed counts, or 
 that they allow. *printed median*: survival before a median is above one half, from it on at most one half. *all exact
 orders*: `lib.reconstruct.enumeration` lists every order of deaths and censorings on which all printed survival figures
 can hold to their printed precision; on each, every labelling of the patients is known, and with it every quantity that
-depends on order and labels alone; linear programmes give the extremes of times.
+depends on order and labels alone; linear programmes give the extremes of times. The paper does not say which test gave
+its P values: limits hold for the log-rank (or score) test, and on what `lib.reconstruct.ambiguities` found by Wald's.
 """
 
 from __future__ import annotations
@@ -22,11 +23,10 @@ from lib.identified.quantities import CLOCKS, GROUPINGS, POINTS_MONTHS, SLUGS, c
 from lib.proportions import exact_group_p
 from lib.published import read_ledger
 from lib.reconstruct import kernels as order_kernels
+from lib.reconstruct.ambiguities import exact_readings
 from lib.reconstruct.completion.printed import PrintedFigures
 from lib.reconstruct.constraints import SurvivalConstraints, survival_constraints
-from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
-from lib.reconstruct.enumeration import TOUCHING
-from lib.reconstruct.search import Solution, bounded_order, solutions
+from lib.reconstruct.search import Solution
 
 COUNTS, MEDIAN, ORDERS = "printed counts", "printed median", "all exact orders"
 RATES = {"orr": ("CR", "PR"), "dcr": ("CR", "PR", "SD")}
@@ -55,8 +55,9 @@ def proved(ledger: pd.DataFrame | None = None) -> dict[str, Limits]:
     """
     ledger = read_ledger() if ledger is None else ledger
     constraints = survival_constraints(ledger)
+    exact = [solution for by_test in exact_readings(constraints).values() for solution in by_test]
     found: dict[str, Limits] = {}
-    for limits in (from_counts(PrintedFigures(ledger)), from_medians(constraints), from_orders(constraints)):
+    for limits in (from_counts(PrintedFigures(ledger)), from_medians(constraints), from_orders(exact)):
         for name, each in limits.items():
             if name not in found or each.high - each.low < found[name].high - found[name].low:
                 found[name] = each
@@ -152,35 +153,24 @@ def from_medians(constraints: SurvivalConstraints) -> dict[str, Limits]:
     return found
 
 
-def from_orders(constraints: SurvivalConstraints, listed: pd.DataFrame | None = None) -> dict[str, Limits]:
-    """Extremes over every exact order, every labelling and all times that the printed figures allow.
+def from_orders(found: list[Solution]) -> dict[str, Limits]:
+    """Extremes over exact orders, every labelling and all times that the printed figures allow.
 
     Parameters
     ----------
-    constraints : SurvivalConstraints
-    listed : DataFrame, optional
-        ``data/exact_orders.csv`` (the default).
+    found : list of Solution
+        Of `lib.reconstruct.ambiguities.exact_readings`.
 
     Returns
     -------
     dict of str to Limits
     """
-    listed = pd.read_csv(EXACT_ORDERS) if listed is None else listed
-    found = [solution for order in listed.order for solution in exact_solutions(order, constraints)]
-    if not found:
-        return {}
-    return _of_labels(found, constraints.n) | _of_times(found)
+    return _of_labels(found) | _of_times(found) if found else {}
 
 
-def exact_solutions(order: str, constraints: SurvivalConstraints) -> list[Solution]:
-    """All readings of an order for which times exist, nothing kept free for rounding."""
-    bits = sum(1 << place for place, event in enumerate(order) if event == "D")
-    return solutions(bounded_order(bits, constraints, exhaustive=True), constraints, TOUCHING, exhaustive=True)
-
-
-def _of_labels(found: list[Solution], n: int) -> dict[str, Limits]:
+def _of_labels(found: list[Solution]) -> dict[str, Limits]:
     """Hazard ratios and their tests, which depend on order and labels alone."""
-    extremes = {}
+    extremes, n = {}, found[0].programme.n
     for name, (flag, where_true, _, _) in GROUPINGS.items():
         labelled = {(str(solution.order), bits): solution.order.died for solution in found
                     for reading in solution.choice if reading.comparison.grouping.flag == flag for bits in reading.labels}

@@ -23,7 +23,8 @@ VERDICTS = {
     NOT_TESTABLE: "it needs patients treated otherwise, and the study has one arm",
 }
 PROOFS_HOLD = ("A proof holds for cohorts that give the printed figures at printed precision, less the figures that chapter 0 gives up, with no "
-               "two times alike. Cohorts of the tolerant tier, and those searched or dealt from it, may break it, and then count for or against all the same.")
+               "two times alike: for all of them if their P values are of the log-rank or score test, for those that chapter 0 found if of Cox's Wald test. "
+               "Cohorts of the tolerant tier, and those searched or dealt from it, may break it, and then count for or against all the same.")
 """What a proof is of, for the notes of tables and figures."""
 TEMPTING = "tempting"
 """Place of a claim that the paper does not make, but that its figures invite."""

@@ -6,6 +6,7 @@ writes ``data/ambiguities.csv``: one row for each combination, and whether exact
 log-rank test the orders of ``data/exact_orders.csv`` are all there are; Cox's score test is the log-rank test where no
 times are tied. Cox's Wald test gives other P values to the same patients, so other labellings: all orders are gone
 through again, but only labellings with a log-rank P value near the printed one, so that "not found" is all that can be said.
+The orders found by the Wald test are written to ``data/wald_orders.csv`` (some 12 minutes of one core; kept where it stops).
 """
 
 from __future__ import annotations
@@ -29,17 +30,21 @@ from lib.reconstruct.enumeration import TOUCHING
 from lib.reconstruct.executor import ExecutorError, run_tasks
 from lib.reconstruct.kernels import unpack
 from lib.reconstruct.search import (MOST_JOINT_READINGS, LabelReading, Order, Solution, bounded_order, joint_choices,
-                                    label_readings, possible_orders, programmes)
+                                    label_readings, order_bits, possible_orders, programmes)
 
-FILE = DATA / "ambiguities.csv"
+FILE, WALD_ORDERS = DATA / "ambiguities.csv", DATA / "wald_orders.csv"
 TESTS = ("log-rank", "Cox, score", "Cox, Wald")
 MONTHS_OF_DAYS = {"any": None, "30.4375 (a Julian year's twelfth)": 30.4375, "30.4167 (365 days' twelfth)": 365 / 12,
                   "30.44": 30.44, "30": 30.0, "30.5": 30.5}
 """Days of a month where times are whole days; any: times need not be whole days, and the month does not matter."""
 P_LEEWAY = 0.03
-"""How far a log-rank P value may lie from the printed one for its labelling's Wald P to be looked at."""
+"""How far a log-rank P value may lie from the printed one for its labelling's Wald P to be looked at.
+
+With ten times this leeway, on 400 orders drawn at random, 57,714 labellings gave a printed P by the Wald test; their
+log-rank P values were at most 0.017 away from it.
+"""
 SECONDS = 5.0
-N_TASKS, TASKS_TRIED = 300, 20
+N_TASKS = 300
 COLUMNS = ("test", "days_of_a_month", "verdict", "n_orders", "n_orders_tried", "n_readings", "n_readings_tried")
 
 _jit = numba.njit(cache=True)
@@ -230,17 +235,38 @@ def combinations(solutions: dict[str, list[Solution]], n_orders_tried: dict[str,
     return pd.DataFrame(rows, columns=[*COLUMNS])
 
 
+def exact_readings(constraints: SurvivalConstraints) -> dict[str, list[Solution]]:
+    """Every reading of the rows for which exact times exist, on the orders that are written down.
+
+    Parameters
+    ----------
+    constraints : SurvivalConstraints
+
+    Returns
+    -------
+    dict of str to list of Solution
+        By test. Log-rank: all there are. Wald: all that were found.
+    """
+    return {test: [each for order in pd.read_csv(file).order for each in solutions_of(order, constraints, test)]
+            for test, file in (("log-rank", EXACT_ORDERS), ("Cox, Wald", WALD_ORDERS))}
+
+
+def solutions_of(order: str, constraints: SurvivalConstraints, test: str = "log-rank") -> list[Solution]:
+    """Every reading of an order, a string of D and c, for which exact times exist by a test."""
+    return exact_solutions(bounded_order(order_bits(order), constraints, exhaustive=True), constraints, test)[0]
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Try every combination and write the file."""
+    """Try every combination and write both files."""
     parser = argparse.ArgumentParser(prog="python -m lib.reconstruct.ambiguities",
                                      description="Which tests and units of time leave exact cohorts.")
-    parser.add_argument("--tasks", type=int, default=TASKS_TRIED, help=f"of {N_TASKS} parts of all orders, how many are tried by Wald")
+    parser.add_argument("--tasks", type=int, default=N_TASKS, help=f"of {N_TASKS} parts of all orders, how many are tried by Wald (default: all)")
     parser.add_argument("--processes", type=int, default=1, help="worker processes")
     parser.add_argument("--scheduler", help="address of a Dask scheduler, instead of processes")
     parser.add_argument("--found", type=Path, default=Path("build/ambiguities"), help="folder of what was tried so far")
-    parser.add_argument("--out", type=Path, default=FILE, help="CSV file to write")
+    parser.add_argument("--out", type=Path, default=DATA, help="folder to write into")
     options = parser.parse_args(arguments)
-    constraints, listed = survival_constraints(read_ledger()), pd.read_csv(EXACT_ORDERS)
+    constraints = survival_constraints(read_ledger())
     try:
         files = run_tasks(try_orders, [f"wald-{number:03d}" for number in range(options.tasks)], options.found,
                           processes=options.processes, scheduler=options.scheduler,
@@ -250,19 +276,18 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     tables = [pd.read_parquet(file) for file in files]
     tried = pd.concat(tables, ignore_index=True)
+    by_wald = tried[tried.n_readings > 0].sort_values("bits")
+    orders = ["".join("D" if bits >> place & 1 else "c" for place in range(constraints.n)) for bits in by_wald.bits]
+    options.out.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"order": orders, "n_feasible_readings": by_wald.n_readings}).to_csv(options.out / WALD_ORDERS.name, index=False, lineterminator="\n")
     n_possible = len(possible_orders(constraints, np.random.default_rng(0), exhaustive=True))
-    by_rank = [each for order in listed.order[listed.n_feasible_readings > 0]
-               for each in _solved(sum(1 << place for place, event in enumerate(order) if event == "D"), constraints, "log-rank")]
-    by_wald = [each for bits in tried.bits[tried.n_readings > 0] for each in _solved(int(bits), constraints, "Cox, Wald")]
     n_wald = sum(int(table.n_tried.iloc[0]) for table in tables)
-    table = combinations(dict(zip(TESTS, (by_rank, by_rank, by_wald))), dict(zip(TESTS, (n_possible, n_possible, n_wald))))
-    table.to_csv(options.out, index=False, lineterminator="\n")
+    by_rank = [each for order in pd.read_csv(EXACT_ORDERS).order for each in solutions_of(order, constraints)]
+    wald = [each for order in orders for each in solutions_of(order, constraints, "Cox, Wald")]
+    table = combinations(dict(zip(TESTS, (by_rank, by_rank, wald))), dict(zip(TESTS, (n_possible, n_possible, n_wald))))
+    table.to_csv(options.out / FILE.name, index=False, lineterminator="\n")
     print(table.to_string(index=False))
     return 0
-
-
-def _solved(bits: int, constraints: SurvivalConstraints, test: str) -> list[Solution]:
-    return exact_solutions(bounded_order(bits, constraints, exhaustive=True), constraints, test)[0]
 
 
 if __name__ == "__main__":

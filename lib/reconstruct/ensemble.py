@@ -30,7 +30,7 @@ from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
 from lib.reconstruct.executor import ExecutorError, run_tasks, write_whole
 from lib.reconstruct.exploring import explored
 from lib.reconstruct.sampler import Tolerance, sample
-from lib.reconstruct.search import SKELETON_COLUMNS, bounded_order, complete_clocks, solutions
+from lib.reconstruct.search import SKELETON_COLUMNS, bounded_order, complete_clocks, order_bits, solutions
 from lib.reconstruct.times import liver_progression, outer_clocks
 
 FILE = DATA / "ensemble.parquet"
@@ -99,9 +99,8 @@ def draw_exact(seed: int, n_cohorts: int) -> pd.DataFrame:
 def exact_solutions() -> list:
     """Readings that allow exact times and keep room for rounding, on the orders that the enumeration lists."""
     constraints, listed = survival_constraints(_ledger()), pd.read_csv(EXACT_ORDERS)
-    orders = [sum(1 << place for place, event in enumerate(order) if event == "D")
-              for order in listed.order[listed.n_feasible_readings > 0]]
-    return [solution for bits in orders for solution in solutions(bounded_order(bits, constraints), constraints)]
+    return [solution for order in listed.order[listed.n_feasible_readings > 0]
+            for solution in solutions(bounded_order(order_bits(order), constraints), constraints)]
 
 
 def draw(task: str, seconds: float, n_exact: int) -> pd.DataFrame:

@@ -139,6 +139,11 @@ def bounded_order(bits: int, constraints: SurvivalConstraints, exhaustive: bool 
     return Order(died, bounds)
 
 
+def order_bits(order: str) -> int:
+    """An order, a string of D (death) and c (censoring), as a number: bit p is set if the patient at position p died."""
+    return sum(1 << place for place, event in enumerate(order) if event == "D")
+
+
 def label_readings(order: Order, comparison: GroupComparison) -> tuple[list[LabelReading], np.ndarray]:
     """Every labelling that gives a comparison's P value and possible rows, gathered by where the rows are read.
 

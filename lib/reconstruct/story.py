@@ -10,22 +10,16 @@ import pandas as pd
 import scipy  # its parts load where they are used
 
 from lib.reconstruct import scoring
-from lib.reconstruct.ambiguities import exact_solutions
 from lib.reconstruct.constraints import SurvivalConstraints
 from lib.reconstruct.sampler import (BETAS, DECIMALS, STEPS_A_ROUND, Tolerance, TrialConstraints, constraint_arrays,
                                      random_start)
-from lib.reconstruct.search import (Order, Solution, bounded_order, joint_choices, label_readings, possible_orders,
-                                    programmes)
+from lib.reconstruct.search import (Order, Solution, bounded_order, joint_choices, label_readings, order_bits,
+                                    possible_orders, programmes)
 
 
 def order_of_times(months: np.ndarray, died: np.ndarray) -> str:
     """Deaths (D) and censorings (c) in order of time."""
     return "".join(np.where(np.asarray(died, bool)[np.argsort(months, kind="stable")], "D", "c"))
-
-
-def order_bits(order: str) -> int:
-    """An order as a number: bit p is set if the patient at position p died."""
-    return sum(1 << place for place, event in enumerate(order) if event == "D")
 
 
 def n_possible_orders(constraints: SurvivalConstraints) -> tuple[int, int]:
@@ -107,11 +101,6 @@ def walk_trace(trial: TrialConstraints, tolerance: Tolerance, seed: int, n_round
                     each[level], each[level + 1] = each[level + 1], each[level]
         rows.append((number + 1, (number + 1) * STEPS_A_ROUND * len(BETAS), misfits[-1], misfits[0], least))
     return pd.DataFrame(rows, columns=["round", "steps", "coldest", "hottest", "least"])
-
-
-def solutions_of(order: str, constraints: SurvivalConstraints) -> list[Solution]:
-    """Every reading of an order for which exact times exist."""
-    return exact_solutions(bounded_order(order_bits(order), constraints, exhaustive=True), constraints, "log-rank")[0]
 
 
 def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:

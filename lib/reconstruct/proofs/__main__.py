@@ -2,7 +2,7 @@
 
     python -m lib.reconstruct.proofs
 
-writes ``data/proofs.csv``. It reads the ledger and, for liver PFS, the orders of ``data/exact_orders.csv``.
+writes ``data/proofs.csv``. It reads the ledger and, for liver PFS, the orders of ``data/exact_orders.csv`` and ``data/wald_orders.csv``.
 """
 
 from __future__ import annotations
@@ -19,14 +19,13 @@ import pandas as pd
 from lib.published import DATA, read_ledger
 from lib.quantity_names import readable
 from lib.reconstruct.alternatives import comparison_of, demanded, given_up
+from lib.reconstruct.ambiguities import exact_readings
 from lib.reconstruct.constraints import survival_constraints
-from lib.reconstruct.enumeration import FILE as EXACT_ORDERS
-from lib.reconstruct.enumeration import TOUCHING
 from lib.reconstruct.prefixes import allowed_beginnings
 from lib.reconstruct.proofs import clocks, counts, progression, scores
 from lib.reconstruct.proofs.claim import NOT_FOUND, Proof, decided
 from lib.reconstruct.proofs.printed import printed_counts, printed_texts
-from lib.reconstruct.search import bounded_order, solutions, treated_patients
+from lib.reconstruct.search import treated_patients
 
 FILE = DATA / "proofs.csv"
 COLUMNS = ("claim", "verdict", "method", "evidence", "quantities")
@@ -80,8 +79,9 @@ def liver_pfs(ledger: pd.DataFrame) -> list[Proof]:
     list of Proof
     """
     constraints, numbers = survival_constraints(ledger), printed_counts(ledger)
-    solved = exact_readings(constraints)
-    patients = treated_patients(max(solved, key=lambda each: round(each.room, 6)), constraints, np.random.default_rng(1))
+    by_test = exact_readings(constraints)
+    solved = [solution for found in by_test.values() for solution in found]
+    patients = treated_patients(max(by_test["log-rank"], key=lambda each: round(each.room, 6)), constraints, np.random.default_rng(1))
     progressed, outside = numbers["mrecist.total.pd.count"], numbers["extrahepatic_progression.count"]
     readings = {progressed: f"the {progressed} patients with progressive disease by mRECIST",
                 progressed - outside: f"the {progressed - outside} of them left without {outside} extrahepatic progressions"}
@@ -91,15 +91,6 @@ def liver_pfs(ledger: pd.DataFrame) -> list[Proof]:
         excluded = progression.death_as_event(solved, constraints, n_at_visit, who)
         proofs += excluded or [progression.searched(patients, constraints, n_at_visit, who, death_counts=True)]
     return proofs
-
-
-def exact_readings(constraints) -> list:
-    """Every reading of every order of ``data/exact_orders.csv`` on which exact times exist."""
-    listed = pd.read_csv(EXACT_ORDERS)
-    orders = [sum(1 << place for place, event in enumerate(order) if event == "D")
-              for order in listed.order[listed.n_feasible_readings > 0]]
-    return [solution for bits in orders
-            for solution in solutions(bounded_order(bits, constraints, exhaustive=True), constraints, TOUCHING, exhaustive=True)]
 
 
 def excluded_limits(ledger: pd.DataFrame) -> list[Proof]:
