@@ -50,6 +50,7 @@ def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
     -------
     bytes
     """
+    load_writers()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
                 "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
     buffer = io.BytesIO()
@@ -60,6 +61,20 @@ def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
     with _signed(fig, words) as box:
         fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata | {"Title": words, name: words}, bbox_inches=box)
     return buffer.getvalue()
+
+
+def load_writers() -> None:
+    """Load what writes the formats, and have fonts embedded in PDF without what only setting of new text needs.
+
+    Text of a figure is set: its fonts' tables of ligatures, kerning and formulas would take longer to cut to the glyphs
+    used than the rest of the file takes to write.
+    """
+    import matplotlib.backends.backend_pdf
+    import matplotlib.backends.backend_svg  # noqa: F401
+    from fontTools.subset import Options
+
+    needless = {"GSUB", "GPOS", "GDEF", "MATH", "kern"}
+    Options._drop_tables_default = sorted(needless.union(Options._drop_tables_default))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from lib import downloads, published
+from lib.aside import Aside
 from lib.parameters import changed_from_paper, check_parameters
 from lib.quantity_names import in_print, readable
 
@@ -139,6 +140,7 @@ class Chapter:
         self.cells: dict[str, int] = {}
         self.marked: set[str] = set()
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
+        self.aside = Aside()
         self.publication = _publication(study, parameters)
         self.whose_patients = downloads.whose_patients(study, whose, bool(self.publication))
         _FOR_PUBLICATION.set(self.publication)
@@ -190,7 +192,8 @@ class Chapter:
         say(f"**Figure {label}.** {caption}")
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_files:
-            self._save_figure(fig, f"figure_{label.replace('.', '_')}")
+            downloads.load_writers()  # else each fork would load them anew
+            self.aside.do(self._save_figure, fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
 
     def table(self, table, label: str, caption: str, notes=(), individual: bool = False, counts=(), **layout) -> None:
@@ -239,7 +242,9 @@ class Chapter:
             tables.write_csv(frame, folder / f"{stem}.csv", self.whose_patients)
             title = f"Table {label}. {_unmarked(caption)}"
             (folder / f"{stem}.html").write_text(_page(html, title, self.whose_patients), encoding="utf-8")
-            tables.write_docx(html, title, folder / f"{stem}.docx", self.whose_patients)
+            import docx  # noqa: F401 - else each fork would load it anew
+
+            self.aside.do(tables.write_docx, html, title, folder / f"{stem}.docx", self.whose_patients)
 
     def answered(self, items):
         """Reporting items that name only tables and figures which this chapter shows.
@@ -361,7 +366,8 @@ class Chapter:
         self.hand_on()
 
     def hand_on(self, **extra) -> None:
-        """Write the chapter's quantities to ``results/NN_name.json``, in one move."""
+        """Write the chapter's quantities to ``results/NN_name.json``, in one move, once its files for download are there."""
+        self.aside.finish()
         document = {"chapter": self.name, "cohort": getattr(self.study, "name", None),
                     "invented": self.study is None or self.study.invented, "parameters": self._public(),
                     "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self._handed_on(),

@@ -115,6 +115,7 @@ def test_a_caption_with_escaped_text_reaches_word_and_web_pages_as_written(shown
     chapter = Chapter("01_cohort", REFERENCE)
     label = "<b>P_01</b> $1$"
     chapter.table(pd.DataFrame({"Site": ["x"], "n": ["1"]}), "1.1", caption=f"**Sites** of {plain(label)} (*n*).")
+    chapter.hand_on()
     page = html_parser.parse(str(out / "tables" / "table_1_1.html"))
     assert page.findtext(".//title") == page.findtext(".//h1") == f"Table 1.1. Sites of {label} (n)."
     word = docx.Document(out / "tables" / "table_1_1.docx")
@@ -185,7 +186,9 @@ def test_figure_files_are_the_same_bytes_each_time_and_hold_no_clock(shown, monk
     for folder, epoch in zip(folders, ("0", "1700000000")):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
         monkeypatch.setenv("STUDY_OUT", str(folder))
-        Chapter("04_survival", REFERENCE).figure(drawn(), "4.1", caption="c", alt="a")
+        chapter = Chapter("04_survival", REFERENCE)
+        chapter.figure(drawn(), "4.1", caption="c", alt="a")
+        chapter.hand_on()
     for kind in ("png", "svg", "pdf"):
         first, second = ((folder / "figures" / f"figure_4_1.{kind}").read_bytes() for folder in folders)
         assert first == second, kind
@@ -200,6 +203,7 @@ def test_saved_files_say_whose_patients_they_show_and_the_shown_figure_does_not(
     chapter = Chapter("04_survival", REFERENCE)
     chapter.figure(fig, "4.1", caption="c", alt="a")
     chapter.table(pd.DataFrame({"Group": ["all"], "n": [3]}), "4.1", "c")
+    chapter.hand_on()
     words, files = "Invented patients: re-run of Krzyston et al. 2020, see README", out / "figures"
     assert not fig.texts
     picture = Image.open(files / "figure_4_1.png")
@@ -224,7 +228,9 @@ def test_words_that_go_with_files_of_an_own_cohort():
 
 def test_an_axes_is_as_good_as_its_figure(shown, out):
     fig = drawn()
-    Chapter("04_survival", REFERENCE).figure(fig.axes[0], "4.2", caption="c", alt="a")
+    chapter = Chapter("04_survival", REFERENCE)
+    chapter.figure(fig.axes[0], "4.2", caption="c", alt="a")
+    chapter.hand_on()
     assert (out / "figures" / "figure_4_2.svg").exists()
 
 
@@ -256,6 +262,7 @@ def test_a_live_notebook_shows_but_writes_no_figure_or_table_files(shown, monkey
 def test_a_table_is_shown_under_its_caption_and_saved_three_ways(shown, out):
     chapter = Chapter("01_cohort", REFERENCE)
     chapter.table(pd.DataFrame({"Sex": ["Female", "Male"], "n (%)": ["16 (66.7)", "8 (33.3)"]}), "1.1", caption="Sex (n = 24/24).", notes=["By hand."])
+    chapter.hand_on()
     assert markdown(shown)[1] == "**Table 1.1.** Sex (n = 24/24)."
     assert "16 (66.7)" in shown[2][0]["text/html"] and 'aria-label="Table 1.1"' in shown[2][0]["text/html"]
     assert sorted(path.name for path in (out / "tables").iterdir()) == ["table_1_1.csv", "table_1_1.docx", "table_1_1.html"]
