@@ -6,24 +6,36 @@ cores they cost a chapter that runs alone next to no time.
 
 from __future__ import annotations
 
+import ctypes
 import os
-import pickle
+import signal
 import sys
+import time
+
+#: Longest wait for a fork. Another thread may have held a lock when the process was forked, which nobody frees in the fork.
+PATIENCE_S = 60
+_SIGNAL_WHEN_PARENT_ENDS = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class Aside:
     """Work that nobody waits for until `finish`: one fork at a time does what has gathered since the last.
 
-    A fork holds what this process held at that moment, figures and fonts included. Where processes are not forked
+    A fork holds what this process held at that moment, figures and fonts included. What a fork does not finish, because it
+    failed, hung or was killed, is done again here, so that an error is raised as it is. Where processes are not forked
     safely (other systems than Linux), all work is done at once.
+
+    Parameters
+    ----------
+    patience_s : float
+        Longest wait for a fork.
     """
 
-    def __init__(self):
-        self._waiting, self._at_once = [], sys.platform != "linux"
-        self._pid = self._answer = None
+    def __init__(self, patience_s: float = PATIENCE_S):
+        self._waiting, self._begun, self._at_once = [], [], sys.platform != "linux"
+        self._pid, self._patience_s = None, patience_s
 
     def do(self, function, *arguments) -> None:
-        """Have a call made aside; its value is dropped, its error is raised by a later `do` or by `finish`."""
+        """Have a call made aside that may be made twice; its value is dropped, its error is raised by a later `do` or by `finish`."""
         if self._at_once:
             function(*arguments)
             return
@@ -33,28 +45,18 @@ class Aside:
             self._fork()
 
     def finish(self) -> None:
-        """Return when all that was asked for is done; what is asked for later is done at once.
-
-        Raises
-        ------
-        Exception
-            The first error of a fork.
-        """
+        """Return when all that was asked for is done; what is asked for later is done at once."""
         self._at_once = True
         waiting, self._waiting = self._waiting, []
-        for function, arguments in waiting:
-            function(*arguments)
+        _work(waiting)
         self._collect()
 
     def _fork(self):
-        work, self._waiting = self._waiting, []
-        reading, writing = os.pipe()
-        pid = os.fork()
+        self._begun, self._waiting = self._waiting, []
+        parent, pid = os.getpid(), os.fork()
         if pid == 0:
-            os.close(reading)
-            _work_and_exit(work, writing)
-        os.close(writing)
-        self._pid, self._answer = pid, reading
+            _work_and_exit(self._begun, parent)
+        self._pid = pid
 
     def _has_ended(self):
         return os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -62,24 +64,28 @@ class Aside:
     def _collect(self):
         if self._pid is None:
             return
-        with open(self._answer, "rb") as pipe:
-            error = pipe.read()
+        end = time.monotonic() + self._patience_s
+        while not self._has_ended() and time.monotonic() < end:
+            time.sleep(0.005)
+        os.kill(self._pid, signal.SIGKILL)  # of one that has ended nothing is left to kill
         _, status = os.waitpid(self._pid, 0)
-        self._pid = self._answer = None
-        if error:
-            raise pickle.loads(error)  # written by our own fork
+        begun, self._begun, self._pid = self._begun, [], None
         if status:
-            raise RuntimeError("the process that wrote files for download was ended from outside.")
+            _work(begun)
 
 
-def _work_and_exit(work, writing):
-    """Do the work of a fork, and leave without a trace of the process that it was."""
+def _work(calls):
+    for function, arguments in calls:
+        function(*arguments)
+
+
+def _work_and_exit(calls, parent):
+    """Do the work of a fork, unless its parent ends before, and leave without a trace of the process that it was."""
     code = 1
     try:
-        for function, arguments in work:
-            function(*arguments)
-        code = 0
-    except BaseException as error:  # told to the process that waits
-        os.write(writing, pickle.dumps(error))
+        ctypes.CDLL(None).prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGKILL)
+        if os.getppid() == parent:
+            _work(calls)
+            code = 0
     finally:
         os._exit(code)

@@ -1,6 +1,10 @@
 """Files written by forks of a chapter's process: all of them, in order, with their errors told."""
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -42,11 +46,32 @@ def test_an_error_of_a_fork_reaches_the_chapter_as_it_was(tmp_path):
 
 
 @pytest.mark.skipif("sys.platform != 'linux'", reason="forks are for Linux")
-def test_a_fork_that_is_killed_is_told(tmp_path):
-    aside = Aside()
-    aside.do(lambda: os.kill(os.getpid(), 9))
-    with pytest.raises(RuntimeError, match="ended from outside"):
-        aside.finish()
+@pytest.mark.parametrize("end", [lambda: os.kill(os.getpid(), 9), lambda: time.sleep(600)], ids=["killed", "hangs"])
+def test_what_a_fork_does_not_finish_is_done_again(tmp_path, end):
+    def write_and_end_in_a_fork(path, parent=os.getpid()):
+        write(path, "made")
+        if os.getpid() != parent:
+            end()
+
+    aside = Aside(patience_s=0.5)
+    aside.do(write_and_end_in_a_fork, tmp_path / "file")
+    forked = aside._pid
+    aside.finish()
+    assert (tmp_path / "file").read_text() == f"made {os.getpid()}"
+    assert not Path(f"/proc/{forked}").exists()
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="forks are for Linux")
+def test_a_fork_ends_with_the_process_that_asked_for_it(tmp_path):
+    program = ("import os, sys, time\nfrom lib.aside import Aside\n"
+               "def work():\n    open(sys.argv[1], 'w').write(str(os.getpid()))\n    time.sleep(600)\n"
+               "Aside().do(work)\nwhile not os.path.exists(sys.argv[1]) or not open(sys.argv[1]).read():\n    time.sleep(0.01)\nos._exit(0)")
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "pid")], check=True, timeout=60)
+    fork = Path("/proc", (tmp_path / "pid").read_text(), "stat")
+    end = time.monotonic() + 10
+    while fork.exists() and fork.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not fork.exists() or fork.read_text().rpartition(")")[2].split()[0] == "Z"
 
 
 def test_nothing_asked_for_ends_at_once():
