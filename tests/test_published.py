@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.published import (LEDGER_COLUMNS, LedgerError, agrees, judge, parse_printed, read_ledger, read_results,
+from lib.published import (LEDGER_COLUMNS, LedgerError, agrees, decoded, encoded, judge, parse_printed, read_ledger, read_results,
                            round_half_up, summary, verdict)
 
 # -- reading printed figures ----------------------------------------------------------------------------
@@ -197,6 +197,80 @@ def test_two_chapters_that_disagree_are_refused(tmp_path):
 def test_no_results_yet_leave_everything_unaccounted(tmp_path):
     counts = summary(judge(SMALL, read_results(tmp_path)))
     assert counts["unaccounted"] == len(SMALL)
+
+
+# -- at the edges ----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("text", "value"), [("50\u202f000", 50_000.0), ("1 234 567.5", 1_234_567.5), ("-0.25", -0.25), ("Twenty", 20.0), ("TEN", 10.0), (" 62.80 ", 62.8)])
+def test_figures_are_read_however_they_are_set(text, value):
+    figure = parse_printed(text)
+    assert (figure.text, figure.value, figure.decimals) == (text, value, {" 62.80 ": 2, "-0.25": 2, "1 234 567.5": 1}.get(text, 0))
+
+
+@pytest.mark.parametrize("text", ["1 23", "1234 5", "12 3456", "5.", ".5", "--5", "1.2.3", "12 000 00", "5 months"])
+def test_digits_set_apart_are_one_number_only_in_threes(text):
+    with pytest.raises(LedgerError, match=f"^'{text}' is not a printed number: "):
+        parse_printed(text)
+
+
+@pytest.mark.parametrize(("value", "decimals", "expected"), [
+    (8.85 - 4e-10, 1, 8.9), (8.85 - 6e-10, 1, 8.8),  # forgiven is what is lost at the ninth decimal
+    (15, -1, 20), (14.9, -1, 10), (-0.05, 1, -0.1), (2.0**49 + 0.5, 0, 2.0**49 + 1), (math.inf, 1, math.inf), (-math.inf, 1, -math.inf), (0, 2, 0)])
+def test_rounding_at_its_limits(value, decimals, expected):
+    assert round_half_up(value, decimals) == expected
+
+
+def test_an_infinite_value_goes_through_json_as_not_reached():
+    reached, never = {"value": 9.0, "reason": "r"}, {"value": math.inf, "reason": "r"}
+    assert encoded(never) == {"value": None, "not_reached": True, "reason": "r"} and decoded(encoded(never)) == never
+    assert encoded(reached) == decoded(reached) == reached and never["value"] == math.inf
+    for entry in ({"value": None}, {"value": "5.0"}, {"value": 3}, {"value": None, "not_reached": False}):
+        assert encoded(entry) == decoded(entry) == entry
+    assert json.loads(json.dumps(encoded(never), allow_nan=False)) == encoded(never)
+
+
+def test_results_that_were_not_reached_are_read_as_infinite_and_other_files_are_left_alone(tmp_path):
+    (tmp_path / "01_a.json").write_text(json.dumps({"chapter": "01_a", "quantities": {"m": {"value": None, "not_reached": True, "reason": "\u00b5"}}}, ensure_ascii=False), "utf-8")
+    (tmp_path / "02_b.json").write_text(json.dumps({"chapter": "02_b"}))
+    (tmp_path / "notes.txt").write_text("no JSON")
+    assert read_results(tmp_path) == read_results(str(tmp_path)) == {"m": {"value": math.inf, "reason": "\u00b5", "chapter": "01_a"}}
+
+
+def test_a_value_two_chapters_record_alike_is_the_first_ones(tmp_path):
+    for chapter in ("02_b", "01_a", "03_c"):
+        hand_on(tmp_path, chapter, n=24)
+    assert read_results(tmp_path)["n"]["chapter"] == "01_a"
+
+
+@pytest.mark.parametrize(("value", "printed", "shown"), [
+    (0.5, "0.123456", "0.500000"), (0.1234564, "0.123457", "0.123456"), (0.123456, "0.12346", "0.12346"), (0.12344, "0.12346", "0.123440"),
+    (21.0, "20", "21"), (21.4, "20", "21.4"), (19.6, "20", "20"), (0.05, "0.1", "0.1"), (0.04, "0.1", "0.04")])
+def test_a_recomputed_value_is_shown_as_printed_or_one_decimal_finer(value, printed, shown):
+    """By hand; beyond six decimals nothing finer is shown."""
+    assert judge(ledger_of(("q", printed, "u", "Abstract", "differs", "")), {"q": {"value": value}}).recomputed.tolist() == [shown]
+
+
+def test_an_entry_without_a_value_shows_its_reason_or_that_it_has_none():
+    ledger = ledger_of(*((name, "9", "u", "Abstract", "not derivable", "") for name in "abc"))
+    judged = judge(ledger, {"a": {"value": None, "reason": "no dates", "chapter": "01"}, "b": {"value": None}, "c": {"value": None, "observed": "8 to 10", "reason": "no dates"}})
+    assert judged.recomputed.tolist() == ["no dates", "not derivable", "8 to 10"] and judged.chapter.tolist() == ["01", "", ""]
+    assert judged.verdict.tolist() == ["not derivable"] * 3 and judged.as_expected.all()
+
+
+def test_the_row_named_is_the_one_at_fault(tmp_path):
+    good = "a,9,months,Abstract,reproduced,\n"
+    for text, message in ((good + "b,9,months,Abstract,reproduced,\nc,9,months,Abstract,perhaps,\n", "^ledger.csv, row 4: expected verdict 'perhaps' is unknown; use one of reproduced, "),
+                          (good + "b,8,months,Results,reproduced,\na,9,months,Results,reproduced,\nb,9,months,Results,differs,\n",
+                           "^ledger.csv, row 5: b is stated twice at 'Results'; "),
+                          (good + "b,9 months,months,Abstract,differs,\n", "^ledger.csv, row 3: '9 months' is not a printed number")):
+        with pytest.raises(LedgerError, match=message):
+            read_ledger(write(tmp_path, HEAD + text))
+
+
+def test_a_ledger_is_read_as_text_with_nothing_made_missing(tmp_path):
+    ledger = read_ledger(write(tmp_path, HEAD + "a,9.0,NA,Abstract,reproduced,\nb,007,%,Results,differs,n/a\n"))
+    assert ledger.to_numpy().tolist() == [["a", "9.0", "NA", "Abstract", "reproduced", ""], ["b", "007", "%", "Results", "differs", "n/a"]]
+    assert list(read_ledger(str(write(tmp_path, HEAD)))) == LEDGER_COLUMNS and len(read_ledger()) == len(LEDGER)
 
 
 # -- the paper's ledger: structure that follows from the paper's own tables ------------------------------
