@@ -1,6 +1,7 @@
 """Response categories against the wording and tables of RECIST 1.1 and mRECIST, admiralonco, and hand calculations."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -797,6 +798,168 @@ def test_growth_of_new_nodules_is_counted_lesion_by_lesion_and_patient_by_patien
     parts = [lesion("L1", 40.0, 40.0, 40.0, patient=patient) for patient in ("P01", "P02")]
     others = new_lesion("L2", 12.0, 0.0), new_lesion("L3", 22.0, 0.0, visit="month_6"), new_lesion("L2", 25.0, 0.0, visit="month_6", patient="P02")
     assert categories("mRECIST", *parts, *others) == ["SD", "SD", "SD", "SD"]
+
+
+# -- agreement and readers at the edges --------------------------------------------------------------------
+
+def test_agreement_says_nothing_aloud_and_keeps_its_limits_within_one():
+    """CR, CR, PR against CR, PR, CR: 1 of 3 alike, by chance 5 of 9, kappa (3/9 - 5/9) / (4/9) = -0.5; its interval goes no lower than -1, nor above 1
+    where 3 of 4 agree: observed 3/4, by chance 3/4 x 1/2 + 1/4 x 1/2 = 1/2, kappa 0.5."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        low = agreement(pd.Series(["CR", "CR", "PR"]), pd.Series(["CR", "PR", "CR"]))
+        high = agreement(pd.Series(["CR", "CR", "CR", "PR"]), pd.Series(["CR", "CR", "PR", "PR"]))
+        perfect = agreement(pd.Series(["CR", "PR", "PR"]), pd.Series(["CR", "PR", "PR"]))
+    assert (low.n, low.lower) == (3, -1.0) and low.kappa == pytest.approx(-0.5) and low.upper < 1
+    assert (high.n, high.upper) == (4, 1.0) and high.kappa == pytest.approx(0.5) and high.lower > -1
+    assert perfect.observed == perfect.kappa == perfect.weighted == 1 and math.isnan(perfect.lower) and math.isnan(perfect.upper)
+
+
+def test_a_wider_coverage_widens_the_interval_of_kappa():
+    """The same standard error, 1.959964, 1.281552 and 2.575829 times."""
+    pair = crossed({"CR": {"CR": 20, "PD": 5}, "PD": {"CR": 10, "PD": 15}})
+    reach = {level: agreement(*pair, conf_level=level).upper - 0.4 for level in (0.8, 0.95, 0.99)}
+    assert reach[0.8] / reach[0.95] == pytest.approx(1.281552 / 1.959964, rel=1e-5) and reach[0.99] / reach[0.95] == pytest.approx(2.575829 / 1.959964, rel=1e-5)
+    assert agreement(*pair).upper == agreement(*pair, 0.95).upper
+
+
+def test_patients_are_matched_by_name_and_categories_of_either_side_are_in_the_table():
+    found = agreement(pd.Series({"P01": "non-CR/non-PD", "P02": "PR", "P03": "PD"}), pd.Series({"P03": "PD", "P02": "NE", "P01": "SD"}))
+    assert list(found.table.index) == list(found.table.columns) == ["CR", "PR", "SD", "non-CR/non-PD", "PD", "NE"]
+    assert found.table.loc["non-CR/non-PD", "SD"] == found.table.loc["PR", "NE"] == found.table.loc["PD", "PD"] == 1 and found.table.to_numpy().sum() == 3
+    assert found.n == 2 and found.observed == 0.5
+    with pytest.raises(ResponseError, match="different patients"):
+        agreement(pd.Series({"P01": "CR", "P02": "CR"}), pd.Series({"P01": "CR"}))
+
+
+def test_nobody_and_one_patient_have_no_kappa():
+    for pair, n, observed in (((pd.Series([], dtype=object),) * 2, 0, None), ((pd.Series(["CR"]), pd.Series(["CR"])), 1, 1.0), ((pd.Series(["CR"]), pd.Series(["PD"])), 1, 0.0)):
+        found = agreement(*pair)
+        assert found.n == n and (math.isnan(found.observed) if observed is None else found.observed == observed)
+        assert math.isnan(found.lower) and math.isnan(found.upper) and found.table.shape == (4, 4) and found.table.to_numpy().sum() == n
+
+
+def test_worse_is_a_step_down_the_scale_and_stable_is_stable_with_or_without_targets():
+    scale = ["CR", "PR", "SD", "non-CR/non-PD", "PD"]
+    for place, first in enumerate(scale):
+        second = pd.Series(scale, index=scale)
+        assert worse_by(second, pd.Series(first, index=scale)) == [each for each in scale[place + 1:] if {first, each} != {"SD", "non-CR/non-PD"}]
+
+
+@pytest.mark.parametrize("kappa", [-0.1, 1.1, 2])
+def test_kappa_of_readers_lies_between_0_and_1(kappa):
+    with pytest.raises(ResponseError, match=f"^reader kappa is {kappa}; give a number from 0 "):
+        agreement_matrix(READ, kappa)
+
+
+def test_readings_without_targets_have_their_own_row_and_the_unevaluable_none():
+    """Shares 2/4, 1/4, 1/4 of those evaluable; at a kappa of 0 the second reading is drawn from them whatever the first."""
+    response = pd.Series(["PR", "PR", "non-CR/non-PD", "PD", "NE"])
+    matrix = agreement_matrix(response, 0.0)
+    assert list(matrix.columns) == ["CR", "PR", "SD", "non-CR/non-PD", "PD"] and (matrix.to_numpy() == [0, 0.5, 0, 0.25, 0.25]).all()
+    near = agreement_matrix(response, 0.0, neighbours_only=True)
+    same = 0.5**2 + 0.25**2 + 0.25**2
+    assert near.loc["PD"].tolist() == pytest.approx([0, 0, 0, 1 - same, same]) and near.loc["SD"].tolist() == pytest.approx([0, (1 - same) / 2, same, (1 - same) / 2, 0])
+    assert agreement_matrix(response).equals(agreement_matrix(response, 0.53)) and np.diag(agreement_matrix(response, 1)).tolist() == [1] * 5
+
+
+@pytest.mark.parametrize(("matrix", "message"), [
+    ({"CR": {"CR": 1.0}, "PD": {"PD": 1.5, "SD": -0.5}}, "^the readers' matrix row PD sums to 1 or has a negative share"),
+    ({"CR": {"CR": 1.0}, "PD": {"PD": 1.00001}}, "^the readers' matrix row PD sums to 1.00001 or "), ({"CR": {"CR": 0.99999}, "PD": {"PD": 1}}, "^the readers' matrix row CR sums to 0.99999 or "),
+    ({"SD": {"SD": 1.0}}, "^the readers' matrix has no row for CR; "), ({"CR": {"CR": 1.0, "MR": 0.0}, "PD": {"PD": 1.0}}, "^the readers' matrix has a column 'MR'; use CR, PR, ")])
+def test_a_row_of_a_readers_matrix_that_is_none_is_named(matrix, message):
+    for given in (matrix, pd.DataFrame(matrix).T):
+        with pytest.raises(ResponseError, match=message):
+            reading_spread(pd.Series(["CR", "PD", "NE"]), given, 10, seed=1)
+
+
+def test_drawn_rates_are_of_the_denominator_asked_for():
+    response = pd.Series(["CR", "non-CR/non-PD", "PD", "NE"])
+    certain = {each: {each: 1} for each in ("CR", "non-CR/non-PD", "PD")}
+    assert reading_spread(response, certain, 2, 0).to_numpy().tolist() == [[1 / 4, 2 / 4]] * 2
+    assert reading_spread(response, certain, 2, 0, "evaluable").to_numpy().tolist() == [[1 / 3, 2 / 3]] * 2
+    nobody = pd.Series(["NE", "NE"])
+    assert reading_spread(nobody, certain, 3, 0, "evaluable").isna().all(axis=None) and (reading_spread(nobody, certain, 3, 0) == 0).all(axis=None)
+    coin = {"CR": {"CR": 0.5, "PD": 0.5}, "PD": {"PD": 1}, "non-CR/non-PD": {"SD": 1}}
+    assert set(reading_spread(response, coin, 50, 7)["ORR"]) == {0.0, 0.25} and not reading_spread(response, coin, 50, 7).equals(reading_spread(response, coin, 50, 8))
+
+
+# -- rates and courses at the edges ------------------------------------------------------------------------
+
+def test_categories_are_counted_group_by_group_with_their_denominator():
+    response, group = spread(A="CR PR SD PD NE", B="PD non-CR/non-PD")
+    for denominator, ns in (("treated", [7, 2, 5]), ("evaluable", [6, 2, 4])):
+        counts = category_counts(response, group.sample(frac=1, random_state=1), ["B", "A"], denominator).set_index(["group", "category"])
+        assert [counts.loc[(name, "CR"), "n"] for name in ("total", "B", "A")] == ns
+        assert counts["count"].unstack()[list(CATEGORIES)].loc[["total", "B", "A"]].to_numpy().tolist() == [[1, 1, 1, 1, 2, 1], [0, 0, 0, 1, 1, 0], [1, 1, 1, 0, 1, 1]]
+        rates = response_rates(response, group, ["B", "A"], 0.9, denominator).set_index(["rate", "group"])
+        assert rates["n"].tolist() == ns * 2 and rates["count"].tolist() == [2, 0, 2, 4, 1, 3]
+        # Wilson, score test inverted: p in the limits where |x/n - p| = z sqrt(p (1 - p) / n), z = 1.644854 at 90%
+        x, n, low, high = rates.loc[("ORR", "total"), ["count", "n", "wilson_lower", "wilson_upper"]]
+        assert [abs(x / n - p) / math.sqrt(p * (1 - p) / n) for p in (low, high)] == pytest.approx([1.644854] * 2, rel=1e-6) and low < x / n < high
+        assert rates.loc[("ORR", "B"), ["exact_lower", "exact_upper"]].tolist() == pytest.approx([0, 1 - 0.05 ** (1 / 2)])
+
+
+@pytest.mark.parametrize("conf_level", [0.95, 0.8])
+def test_rates_have_the_coverage_asked_for(conf_level):
+    """Two of two: Clopper-Pearson from (alpha/2)^(1/2) to 1."""
+    response, group = spread(A="CR PR")
+    rates = response_rates(response, group, ["A"], conf_level)
+    assert rates.exact_lower.tolist() == pytest.approx([((1 - conf_level) / 2) ** 0.5] * 4) and rates.exact_upper.eq(1).all()
+    assert response_rates(response, group, ["A"]).exact_lower[0] == pytest.approx(0.025**0.5)
+
+
+def test_a_group_that_is_no_category_or_patient_is_named():
+    response, group = spread(A="CR PD", B="SD")
+    with pytest.raises(ResponseError, match="^response 'sd' of P02 is unknown; use one of CR, PR, SD, "):
+        category_counts(response.replace("SD", "sd"), group, ["A", "B"])
+    with pytest.raises(ResponseError, match="^patient P02 has a response but no group; "):
+        category_counts(response, group.where(group.eq("A")), ["A", "B"])
+    with pytest.raises(ResponseError, match="^denominator = 'evaluated' is unknown; use one of treated, evaluable"):
+        response_rates(response, group, ["A", "B"], denominator="evaluated")
+
+
+def test_a_visit_by_another_name_is_found_when_asked_for():
+    assessed = assess(frame(lesion("L1", 100.0, 60.0, 130.0), lesion("L1", 100.0, 60.0, patient="P02")), "RECIST")
+    assert visit_response(assessed).to_dict() == {"P01": "PR", "P02": "PR"} and visit_response(assessed, visit="month_6").to_dict() == {"P01": "PD", "P02": "NE"}
+    with pytest.raises(ResponseError, match="^lesions: no follow-up visit is named 'month_9'; there are month_3, month_6: "):
+        visit_response(assessed, ["P01"], "month_9")
+    assert visit_response(assessed.iloc[:0], ["P01"]).to_dict() == {"P01": "NE"} and len(visit_response(assessed.iloc[:0])) == 0
+
+
+def test_the_landmark_and_what_lies_outside_the_liver_obey_their_choices():
+    parts = lesion("L1", 100.0, 70.0, 130.0), lesion("E1", 20.0, 20.0, 30.0, target=False, extrahepatic=True), lesion("E2", 30.0, 30.0, 60.0, extrahepatic=True)
+    rows = frame(*parts)
+    assert month_3_response(rows, "RECIST").to_dict() == {"P01": "SD"} and month_3_response(rows, "mRECIST").to_dict() == {"P01": "PR"}
+    assert month_3_response(rows, "RECIST", visit="month_6").to_dict() == {"P01": "PD"} and month_3_response(rows, "RECIST", ["P09"], "month_6").to_dict() == {"P09": "NE"}
+    assert extrahepatic_progression(rows).to_dict() == {"P01": False} and extrahepatic_progression(rows, ["P01", "P02"], "month_6").to_dict() == {"P01": True, "P02": False}
+    # 20 to 24 mm of the marked alone is +20 % but 4 mm; with the other, 30 to 36 mm, it is 6 mm
+    grown = frame(lesion("E1", 20.0, 24.0, extrahepatic=True), lesion("E2", 10.0, 12.0, target=False, extrahepatic=True))
+    assert [extrahepatic_progression(grown, targets=choice).tolist() for choice in ("recorded", "largest")] == [[False], [True]]
+    assert [month_3_response(grown, "RECIST", targets=choice).tolist() for choice in ("recorded", "largest")] == [["SD"], ["PD"]]
+
+
+@pytest.mark.parametrize(("visits", "choices", "expected"), [
+    ([(41, "SD"), (60, "NE")], {}, "NE"), ([(42, "SD")], {}, "SD"), ([(20, "SD")], {"minimum_stable_days": 20}, "SD"), ([(20, "SD")], {"minimum_stable_days": 21}, "NE"),
+    ([(41, "non-CR/non-PD")], {}, "NE"), ([(42, "non-CR/non-PD")], {}, "non-CR/non-PD"), ([(50, "non-CR/non-PD"), (90, "SD")], {}, "SD"), ([(10, "PR")], {}, "PR"),
+    ([(50, "PR"), (70, "PR")], {"confirm": True}, "SD"), ([(50, "PR"), (70, "PR")], {"confirm": True, "confirmation_days": 20}, "PR"),
+    ([(90, "CR"), (50, "SD")], {}, "CR"),  # whatever the order of the rows
+    ([(50, "PD"), (40, "PR")], {}, "PR"), ([(50, "PD"), (90, "CR"), (99, "PD")], {}, "PD"), ([(50, "NE"), (90, "PD")], {}, "PD"),
+    ([(10, "CR"), (40, "NE"), (60, "CR")], {"confirm": True}, "CR"), ([(50, "CR"), (60, "NE"), (70, "NE"), (99, "CR")], {"confirm": True}, "SD"),
+    ([(50, "PR"), (60, "SD"), (99, "PR")], {"confirm": True}, "SD"), ([(50, "PR"), (60, "CR"), (99, "CR")], {"confirm": True}, "CR"),
+    ([(50, "CR"), (60, "PR"), (99, "CR")], {"confirm": True}, "PR"), ([(50, "PR"), (60, "PD")], {"confirm": True}, "SD"), ([(50, "PR"), (78, "non-CR/non-PD")], {"confirm": True}, "SD")])
+def test_best_response_of_a_course_by_its_rules(visits, choices, expected):
+    """RECIST 1.1, section 4.6 and Table 3, with the windows of the docstring: 42 days of stable disease, 28 to a confirmation."""
+    found = best_overall_response(course({"P01": visits, "P00": [(100, "SD")], "P02": [(5, "PD")]}), ["P02", "P01", "P03", "P00"], **choices)
+    assert found.to_dict() == {"P02": "PD", "P01": expected, "P03": "NE", "P00": "SD"} and list(found.index) == ["P02", "P01", "P03", "P00"]
+    alone = best_overall_response(course({"P01": visits}), **choices)
+    assert alone.to_dict() == {"P01": expected}
+
+
+def test_a_visit_without_a_day_is_named():
+    undated = course({"P01": [(91, "SD")], "P02": [(91, "SD"), (np.nan, "PR")]})
+    with pytest.raises(ResponseError, match="^lesions: visit v1 of P02 has no visit_day; "):
+        best_overall_response(undated)
 
 
 # -- against a plain transcription of the standard -------------------------------------------------------
