@@ -266,7 +266,7 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     labs = labs.assign(visit=labs["visit"].astype(object), analyte=labs["analyte"].astype(object))
     wide = labs.pivot(index=["patient", "visit"], columns="analyte", values="value")
     wide = wide.reindex(columns=_INPUTS).reset_index()
-    wide = wide.merge(patients.reindex(columns=["patient", *_FACTS]), on="patient", how="left")
+    wide = wide.merge(patients.reindex(columns=["patient", *_FACTS]), how="left")
     sex, dialysis = wide["sex"], wide["dialysis"].astype("boolean").fillna(False)
     kidney_and_liver = wide["creatinine"], wide["bilirubin"], wide["inr"]
     score_3 = meld_3(*kidney_and_liver, wide["sodium"], wide["albumin"], sex == "female", dialysis)

@@ -116,12 +116,13 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
                "baseline", "grade", "new_or_worsened"]
     terms = criteria[["analyte", "term"]].drop_duplicates()
     pieces = []
-    for analyte, term in terms.itertuples(index=False):
+    for analyte, term in terms.to_numpy():
         # analyte by analyte, so that a registry's values are never all copied, converted and beside their baselines at once
         piece = _with_baseline(_of_analyte(labs, analyte if analyte in wanted else None), patients)
         if len(piece):
             piece = piece.assign(term=pd.Categorical([term] * len(piece), sorted(terms["term"])) if _is_long(labs) else term)
-            pieces.append(_graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term])[columns])
+            grade, worse = _graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term])
+            pieces.append(piece.assign(grade=pd.array(grade, dtype="Int64"), new_or_worsened=pd.array(worse, dtype="boolean"))[columns])
     if not pieces:
         return _of_analyte(labs, None).assign(baseline=np.nan, term=pd.Series(dtype=object), grade=pd.Series(dtype="Int64"),
                            new_or_worsened=pd.Series(dtype="boolean"))[columns].reset_index(drop=True)
@@ -165,31 +166,27 @@ def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, ana
         for version, criteria in standards.items():
             own = criteria[criteria["analyte"] == analyte]
             fixed = _fixed_limits(own)
-            for rule, followed in zip(BASELINE_RULES, (own, fixed), strict=True):
+            for rule, followed in {"as printed": own, "multiples of ULN": fixed}.items():
                 for term in dict.fromkeys(own["term"]):
                     limits = followed[followed["term"] == term]
                     key = limits.drop(columns=["version", "term", "printed"]).to_csv()
                     if key not in known:
-                        graded = _graded(rows, limits, fixed[fixed["term"] == term])
-                        grade = graded["grade"].to_numpy(dtype=float, na_value=np.nan)
-                        worse = graded["new_or_worsened"].to_numpy(dtype=float, na_value=np.nan)
-                        known[key] = grade, np.where(np.isnan(worse), np.nan, grade * worse)
-                    for only_new, grade in zip((False, True), known[key], strict=True):
+                        grade, worse = _graded(rows, limits, fixed[fixed["term"] == term])
+                        known[key] = {False: grade, True: grade * worse}
+                    for only_new, grade in known[key].items():
                         worst = found[version, rule, only_new]
                         worst[place] = np.fmax(worst[place], grade)
     return found
 
 
-def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> pd.DataFrame:
-    """One term's rows with their grade, and whether it is above that of the baseline value under the same rule."""
+def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """One term's grades, and whether each is above that of the baseline value under the same rule (1 or 0); NaN for undecided."""
     at_baseline = (rows["visit"] == BASELINE).to_numpy()
     grade = np.where(at_baseline, _grade(rows, fixed), _grade(rows, followed))
     before = _grade(_as_baseline(rows), followed)
-    worse = pd.array(grade > before, dtype="boolean")
     # without a grade there is no event, whatever the baseline was
-    worse[np.isnan(grade) | (np.isnan(before) & (grade > 0))] = pd.NA
-    worse[at_baseline] = False
-    return rows.assign(grade=pd.array(grade, dtype="Int64"), new_or_worsened=worse)
+    undecided = np.isnan(grade) | (np.isnan(before) & (grade > 0))
+    return grade, np.select([at_baseline, undecided], [0.0, np.nan], default=grade > before)
 
 
 def labs_of(study) -> pd.DataFrame:
@@ -257,7 +254,7 @@ def _grade(rows: pd.DataFrame, criteria: pd.DataFrame) -> np.ndarray:
     met, possible = np.zeros(len(rows)), np.zeros(len(rows))
     for criterion in criteria.itertuples():
         condition, exceeds = _condition(rows, criterion.applies_if), _exceeds(rows, criterion)
-        holds = np.where((condition == 0) | (exceeds == 0), 0.0, condition * exceeds)
+        holds = np.where((condition == 0) | (exceeds == 0), 0.0, np.minimum(condition, exceeds))
         met = np.where(holds == 1, np.maximum(met, criterion.grade), met)
         possible = np.where(holds != 0, np.maximum(possible, criterion.grade), possible)
     return np.where((met == possible) & rows["value"].notna().to_numpy(), met, np.nan)
@@ -515,8 +512,7 @@ def sir_severity(events: pd.DataFrame) -> pd.Series:
     ----------
     Khalilzadeh O, et al. J Vasc Interv Radiol 2017;28:1432-1437.
     """
-    grade = events["grade"].astype("Int64")
-    days = events["hospital_days"].astype(float) if "hospital_days" in events else pd.Series(np.nan, index=events.index)
+    grade, days = events["grade"], events.reindex(columns=["hospital_days"])["hospital_days"].astype(float)
     severity = np.select([grade >= 4, days > 1, (days > 0) | (grade == 3)], [grade, 3, 2], default=1)
     return pd.Series(severity, index=events.index, dtype="Int64").mask(days.isna() & (grade < 4)).rename("sir_severity")
 

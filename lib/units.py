@@ -52,7 +52,7 @@ def to_reference_units(labs: pd.DataFrame) -> pd.DataFrame:
     labs = labs.copy()
     known = labs["analyte"].isin(REFERENCE_UNITS)
     pairs = labs.loc[known, ["analyte", "unit"]].drop_duplicates()
-    for analyte, unit in pairs.itertuples(index=False):
+    for analyte, unit in pairs.to_numpy():
         factor = conversion_factor(analyte, unit)
         rows = known & (labs["analyte"] == analyte) & (labs["unit"].isna() if pd.isna(unit) else labs["unit"] == unit)
         if factor != 1.0:

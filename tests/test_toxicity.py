@@ -179,6 +179,8 @@ def test_a_value_computed_onto_a_limit_does_not_cross_it():
     # 3 x 1.1 is 3.3000000000000003 and 3 x 0.1 0.30000000000000004 in floating point
     assert grade_of("bilirubin", 1.0, 3.3, limits=(0.2, 1.1)) == 2
     assert grade_of("albumin", 40.0, 30.0, unit="g/L", limits=(35.0, 50.0)) == 1
+    # nor fall short of one that counts itself: 1.5 x 60.2 is 90.30000000000001
+    assert grade_of("alt", 60.2, 90.3) == 1 and grade_of("alt", 60.2, 90.2) == 0
 
 
 @pytest.mark.parametrize(("analyte", "unit", "factor"), [

@@ -250,9 +250,9 @@ def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.
 
 def _followed(rows: pd.DataFrame, followed: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     """Each followed lesion at each of its patient's visits; not evaluated where it has no row."""
-    grid = visits[["patient", "visit"]].merge(followed[["patient", "lesion"]], on="patient")
+    grid = visits[["patient", "visit"]].merge(followed[["patient", "lesion"]])
     columns = ["patient", "visit", "lesion", "size_mm", "gone", "unequivocal_progression"]
-    grid = grid.merge(rows[columns], on=["patient", "visit", "lesion"], how="left")
+    grid = grid.merge(rows[columns], how="left")
     grid["gone"] = grid.gone.eq(True)
     return grid
 

@@ -73,8 +73,7 @@ def response_rates(response: pd.Series, group: pd.Series, groups, conf_level: fl
     counts = category_counts(response, group, groups, denominator)
     rows = []
     for rate, members in RATES.items():
-        totals = counts.assign(hit=counts["count"].where(counts.category.isin(members), 0))
-        totals = totals.groupby("group", sort=False).agg(count=("hit", "sum"), n=("n", "first"))
+        totals = counts[counts.category.isin(members)].groupby("group", sort=False).agg(count=("count", "sum"), n=("n", "first"))
         separate = totals.drop(index="total")
         p = exact_group_p(separate["count"], separate.n)
         for name, row in totals.iterrows():
