@@ -52,7 +52,7 @@ def meld(creatinine_mg_dl, bilirubin_mg_dl, inr, dialysis=False) -> np.ndarray:
     creatinine, bilirubin, inr = _positive(creatinine=creatinine_mg_dl, bilirubin=bilirubin_mg_dl, inr=inr)
     creatinine = np.where(np.asarray(dialysis, dtype=bool), 4.0, np.clip(creatinine, 1.0, 4.0))
     score = 9.57 * np.log(creatinine) + 3.78 * np.log(_floor(bilirubin)) + 11.20 * np.log(_floor(inr)) + 6.43
-    return np.clip(_round(score), 6, 40)
+    return np.minimum(_round(score), 40)  # never below 6, as the inputs have floors
 
 
 def meld_na(creatinine_mg_dl, bilirubin_mg_dl, inr, sodium_mmol_l, dialysis=False) -> np.ndarray:
@@ -124,7 +124,7 @@ def meld_3(creatinine_mg_dl, bilirubin_mg_dl, inr, sodium_mmol_l, albumin_g_dl, 
     score = (1.33 * np.asarray(female, dtype=bool) + 4.56 * log_bilirubin + 0.82 * deficit_na
              - 0.24 * deficit_na * log_bilirubin + 9.09 * np.log(_floor(inr)) + 11.14 * log_creatinine
              + 1.85 * deficit_albumin - 1.83 * deficit_albumin * log_creatinine + 6)
-    return np.clip(_round(score), 6, 40)
+    return np.minimum(_round(score), 40)  # never below 6, as the inputs have floors
 
 
 def albi(bilirubin_umol_l, albumin_g_l) -> np.ndarray:
@@ -263,8 +263,7 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
         On values or units that are no measurement.
     """
     labs = to_reference_units(labs[labs["analyte"].isin(_INPUTS)])
-    labs = labs.assign(visit=labs["visit"].astype(object), analyte=labs["analyte"].astype(object))
-    wide = labs.pivot(index=["patient", "visit"], columns="analyte", values="value")
+    wide = labs.assign(analyte=labs["analyte"].astype(object)).pivot(index=["patient", "visit"], columns="analyte", values="value")
     wide = wide.reindex(columns=_INPUTS).reset_index()
     wide = wide.merge(patients.reindex(columns=["patient", *_FACTS]), how="left")
     sex, dialysis = wide["sex"], wide["dialysis"].astype("boolean").fillna(False)

@@ -410,8 +410,7 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     FDA. Guidance for industry: drug-induced liver injury (2009). Watkins PB, et al. Hepatology 2011;54:1480-1485.
     """
     later = labs[(labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])]
-    limit = later["upper_normal"].astype(float) if "upper_normal" in later else np.nan
-    times = later["value"].astype(float) / limit
+    times = later["value"] / (later["upper_normal"] if "upper_normal" in later else np.nan)
     peaks = times.groupby([later["patient"], later["analyte"].astype(object)], observed=True).max().unstack("analyte")
     peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])
     known = peaks["alt"].notna() & peaks["bilirubin"].notna()

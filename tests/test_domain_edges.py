@@ -64,6 +64,7 @@ def visits(*rows):
     (visits(("baseline", -5), ("month_3", 400), ("week 13", 91)), "month_3"),  # the name counts before the day
     (visits(("baseline", -5), ("late", 170), ("CT 1", 88)), "CT 1"),  # 3 months are 91.3 days
     (visits(("baseline", -5), ("CT 1", 60), ("CT 2", 124)), "CT 1"),  # 31.3 days off against 32.7
+    (visits(("late", 101.3125), ("early", 81.3125)), "late"),  # ten days off either way: the first listed
     (visits(("first", np.nan), ("second", np.nan)), "first"),
     (visits(("first", np.nan), ("second", 500)), "second"),
     (visits(("CT 1", 10), ("CT 1", 90), ("CT 1", 92), ("CT 2", 70)), "CT 1"),  # by the median day, 90

@@ -547,6 +547,7 @@ def test_printed_progressions_cannot_all_be_extrahepatic():
     """Table 3 of the paper: PD by RECIST 7, 2, 4 and by mRECIST 3, 3, 3 of 13, 6, 5: at least (7-3) + (4-3) = 5 differ."""
     assert discordance_bounds([7, 2, 4], [3, 3, 3], [13, 6, 5]) == (5, 11)
     assert discordance_bounds([3, 3, 3], [7, 2, 4], [13, 6, 5])[0] == 1
+    assert discordance_bounds([5, 0], [5, 0], [5, 4]) == (0, 0) and discordance_bounds([5], [0], [5]) == (5, 5)
 
 
 def test_bounds_refuse_counts_beyond_their_group():
@@ -697,10 +698,10 @@ def test_node_of_fifteen_and_lesion_of_ten_millimetres_are_measurable(largest):
 
 
 def test_largest_mrecist_targets_enhance_and_measure_ten_millimetres():
-    """Whole diameter 12 with 4 mm enhancing counts; 9 mm all enhancing and 30 mm without enhancement do not."""
-    parts = [lesion("L1", 12.0, 12.0, viable=(4.0, 4.0)), lesion("L2", 9.0, 9.0), lesion("L3", 30.0, 30.0, viable=(0.0, 0.0))]
+    """Whole diameters of 12 and 10 mm with 4 and 0.5 mm enhancing count; 9 mm all enhancing and 30 mm without enhancement do not."""
+    parts = [lesion("L1", 12.0, 12.0, viable=(4.0, 4.0)), lesion("L4", 10.0, 10.0, viable=(0.5, 0.5)), lesion("L2", 9.0, 9.0), lesion("L3", 30.0, 30.0, viable=(0.0, 0.0))]
     found = assess(frame(*parts), "mRECIST", targets="largest")
-    assert (found.n_targets[0], found.baseline_sum_mm[0]) == (1, 4.0)
+    assert (found.n_targets[0], found.baseline_sum_mm[0]) == (2, 4.5)
 
 
 def test_of_equally_large_lesions_the_first_listed_are_targets():
@@ -746,6 +747,8 @@ def test_sums_and_changes_of_a_course_by_hand():
                              "change_percent": [-20.0, np.nan, -12.0], "nadir_change_percent": [-20.0, np.nan, 10.0]})
     pd.testing.assert_frame_equal(found[expected.columns], expected)
     assert found.response.tolist() == ["SD", "NE", "SD"]
+    small = assess(frame(lesion("L1", 20.0, 1.0, 4.0, 0.5)), "RECIST")
+    assert small.nadir_mm.tolist() == [20.0, 1.0, 1.0] and small.nadir_change_percent.tolist() == [-95.0, 300.0, -50.0] and small.response.tolist() == ["PR"] * 3
     gone = assess(frame(lesion("L1", 20.0, 0.0, 30.0)), "RECIST")
     assert gone.change_percent.tolist() == [-100.0, 50.0] and math.isnan(gone.nadir_change_percent[1])
 

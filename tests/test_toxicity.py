@@ -570,10 +570,13 @@ def test_liver_injury_leaves_out_the_visit_named_and_takes_the_peak_of_all_other
     assert liver_injury(labs).loc["A", ["alt", "bilirubin", "range"]].tolist() == [5.0, 1.0, "Temple's corollary"]
     assert liver_injury(labs, after="month_6").loc["A", ["alt", "bilirubin", "range"]].tolist() == [10.0, 3.0, "Hy's law range"]
     assert liver_injury(labs.drop(columns="upper_normal")).loc["A"].isna().all()
+    others = pd.concat([labs_of("ast", 40, 60), labs_of("alp", 120, 300)])
+    assert liver_injury(others).loc["A", ["ast", "alp"]].tolist() == [1.5, 2.5] and liver_injury(others).loc["A", ["alt", "bilirubin", "range"]].isna().all()
 
 
 @pytest.mark.parametrize(("day", "died", "deaths", "followed", "lost"), [
-    (29.6, True, 1, 1, 0), (30.4, True, 1, 1, 0), (30.6, True, 0, 1, 0), (29.4, False, 0, 0, 1), (29.6, False, 0, 1, 0), (30.6, False, 0, 1, 0)])
+    (29.6, True, 1, 1, 0), (30.4, True, 1, 1, 0), (30.6, True, 0, 1, 0), (29.4, False, 0, 0, 1), (29.6, False, 0, 1, 0), (30.6, False, 0, 1, 0),
+    (30.5, True, 0, 1, 0), (29.5, False, 0, 1, 0)])  # exactly half a day after is the next day, before is the day
 def test_half_a_day_either_way_is_the_same_day(day, died, deaths, followed, lost):
     patients = pd.DataFrame({"os_treatment_months": [day / 30.4375], "died": [died]})
     assert early_deaths(patients, 30) == EarlyDeaths(deaths, followed, lost)

@@ -311,8 +311,7 @@ def _categories(judged: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
 
 
 def _sums(judged: pd.DataFrame) -> None:
-    complete = (judged.n_targets > 0) & (judged.n_measured == judged.n_targets)
-    judged["sum_mm"] = judged.measured_mm.where(complete)
+    judged["sum_mm"] = judged.measured_mm.where(judged.n_measured == judged.n_targets)
     patient = judged.patient
     judged["baseline_sum_mm"] = judged.sum_mm.where(~judged.follow_up).groupby(patient).transform("first")
     earlier = judged.sum_mm.groupby(patient).shift().groupby(patient).cummin()
@@ -340,8 +339,7 @@ def _reappeared(judged: pd.DataFrame) -> pd.Series:
     clear = _complete(judged) & ~judged.new_lesion
     was_clear = clear.groupby(judged.patient).cummax().groupby(judged.patient).shift(fill_value=False)
     target_back = judged.measured_mm.gt(0) & ~judged.targets_gone
-    non_target_back = (judged.n_evaluated > 0) & judged.non_target_response.eq(NON_CR_NON_PD)
-    return was_clear & (target_back | non_target_back)
+    return was_clear & (target_back | judged.non_target_response.eq(NON_CR_NON_PD))
 
 
 def _complete(judged: pd.DataFrame) -> pd.Series:
