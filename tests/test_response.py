@@ -797,6 +797,14 @@ def test_mrecist_new_nodule_at_its_limits(size, viable, grown, expected):
     assert found[-1] == expected and found[:-1] == ["SD"] * len(found[:-1])
 
 
+def test_what_has_grown_is_progression_whatever_a_new_nodule_turns_out_to_be():
+    unclear = new_lesion("L2", 15.0, np.nan)
+    assert one("mRECIST", lesion("L1", 40.0, 60.0), unclear) == one("mRECIST", lesion("L1", 40.0, 40.0), new_lesion("L3", 15.0), unclear) == "PD"
+    other = lesion("L4", 30.0, 30.0, target=False)
+    other[1]["unequivocal_progression"] = True
+    assert one("mRECIST", lesion("L1", 40.0, 40.0), other, unclear) == "PD" and one("mRECIST", lesion("L1", 40.0, 10.0), unclear) == "NE"
+
+
 def test_growth_of_new_nodules_is_counted_lesion_by_lesion_and_patient_by_patient():
     """12 mm of one and then 22 mm of another is no growth of either."""
     parts = [lesion("L1", 40.0, 40.0, 40.0, patient=patient) for patient in ("P01", "P02")]
