@@ -47,6 +47,12 @@ def stands_in(asked: str, meant: str) -> str:
     return (f"No visit is named {plain(asked)}: **{plain(meant)}**, the follow-up visit nearest to three months, stands for it.")
 
 
+def _renamed(visits: pd.Series, meant: str) -> pd.Series:
+    if isinstance(visits.dtype, pd.CategoricalDtype):
+        return visits.cat.remove_unused_categories().cat.rename_categories({meant: MONTH_3})
+    return visits.replace({meant: MONTH_3})
+
+
 def with_month_3(study: Cohort) -> tuple[Cohort, str]:
     """The cohort with the visits nearest to three months named ``month_3``, and one sentence on each renamed.
 
@@ -65,6 +71,6 @@ def with_month_3(study: Cohort) -> tuple[Cohort, str]:
         table = getattr(study, name)
         meant = visit_meant(table)
         if meant != MONTH_3:
-            renamed[name] = table.assign(visit=table["visit"].replace({meant: MONTH_3}))
+            renamed[name] = table.assign(visit=_renamed(table["visit"], meant))
             told.append(stands_in(MONTH_3, meant))
     return replace(study, **renamed), " ".join(dict.fromkeys(told))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lib.cohort import read_cohort
+from lib.cohort import Cohort, read_cohort
 from lib.liver_scores import liver_scores, meld_change
 from lib.response import assess, best_overall_response, month_3_response
 from lib.survival.clocks import months_to_switch
@@ -20,6 +20,7 @@ from lib.toxicity import (
     worst_grades,
 )
 from lib.units import to_reference_units
+from lib.visits import visit_meant, with_month_3
 
 TABLES = ("patients", "labs", "lesions", "treatments", "adverse_events")
 
@@ -76,3 +77,11 @@ def test_a_category_that_nobody_has_appears_nowhere_and_changes_nothing(studies,
 def test_worst_grades_under_every_reading_do_not_depend_on_categories(studies):
     found = [worst_by_reading(study.labs, study.patients, "month_3", PAPER_ANALYTES) for study in studies]
     assert found[0].keys() == found[1].keys() and all(pd.Series(found[0][key]).equals(pd.Series(found[1][key])) for key in found[0])
+
+
+@pytest.mark.parametrize("names", [["baseline", "week 12"], ["(nobody)", "baseline", "month_3", "week 12", "~nobody"]])
+def test_a_visit_that_stands_in_is_found_and_renamed_among_categories(names):
+    labs = pd.DataFrame({"patient": ["A", "A"], "visit": pd.Categorical(["baseline", "week 12"], names), "visit_day": [-3, 84]})
+    assert visit_meant(labs) == "week 12"
+    study, told = with_month_3(Cohort("own", pd.DataFrame({"patient": ["A"]}), labs=labs))
+    assert study.labs["visit"].tolist() == ["baseline", "month_3"] and set(study.labs["visit"].cat.categories) == {"baseline", "month_3"} and "week 12" in told
