@@ -14,6 +14,7 @@ from lib.cohort import Cohort
 from lib.contract import SITES, TREATMENTS
 from lib.refusal import Refusal
 from lib.units import REFERENCE_UNITS, to_reference_units
+from lib.wide import pivoted
 
 YES_NO = ("yes", "no")
 
@@ -184,9 +185,8 @@ def lab_values(study: Cohort, visit: str) -> pd.DataFrame:
     patients = pd.Index(study.patients["patient"])
     if study.labs is None:
         return pd.DataFrame(index=patients)
-    at_visit = to_reference_units(study.labs[study.labs["visit"] == visit])
-    wide = at_visit.assign(analyte=at_visit["analyte"].astype(object)).pivot(index="patient", columns="analyte", values="value")
-    return wide.reindex(patients)
+    at_visit = to_reference_units(study.labs.loc[study.labs["visit"] == visit, ["patient", "analyte", "value", "unit"]])
+    return pivoted(at_visit, "analyte", "value", sorted(set(at_visit["analyte"]))).set_index("patient").reindex(patients)
 
 
 def liver_lesions_at_baseline(study: Cohort) -> pd.DataFrame:
@@ -432,10 +432,10 @@ def completeness(study: Cohort) -> pd.DataFrame:
     if study.treatments is not None:
         items["treatment sessions"] = patients.index.isin(study.treatments["patient"])
     if study.labs is not None:
+        analytes, known = study.labs["analyte"].nunique(), study.labs["value"].notna()
         for visit in study.labs["visit"].unique():
-            rows = study.labs[(study.labs["visit"] == visit) & study.labs["value"].notna()]
-            analytes = study.labs["analyte"].nunique()
-            found = rows.groupby("patient", observed=True)["analyte"].nunique().reindex(patients.index).fillna(0)
+            # each analyte is there once a visit
+            found = study.labs["patient"][known & (study.labs["visit"] == visit)].value_counts().reindex(patients.index).fillna(0)
             items[f"all labs, {_item_name(visit)}"] = found == analytes
     if study.lesions is not None:
         items |= _imaging_items(study.lesions, patients.index)
@@ -470,12 +470,13 @@ def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Se
 def visits_after_baseline(study: Cohort) -> list[str]:
     """Names of the follow-up visits in labs and lesions, the earliest first."""
     tables = [table for table in (study.labs, study.lesions) if table is not None]
-    days = [table.assign(visit_day=table["visit_day"] if "visit_day" in table else np.inf)
-            [["visit", "visit_day"]] for table in tables]
-    if not days:
+    visits = dict.fromkeys(visit for table in tables for visit in table["visit"].unique() if visit != "baseline")
+    if not visits:
         return []
-    median = pd.concat(days).groupby("visit", sort=False, observed=True)["visit_day"].median()
-    return [visit for visit in median.sort_values(kind="stable").index if visit != "baseline"]
+    days = {visit: [table["visit_day"][table["visit"] == visit] if "visit_day" in table else
+                    pd.Series(np.inf, table.index[table["visit"] == visit]) for table in tables] for visit in visits}
+    median = pd.Series({visit: pd.concat(parts).median() for visit, parts in days.items()})
+    return list(median.sort_values(kind="stable").index)
 
 
 def first_follow_up_visit(study: Cohort) -> str | None:
@@ -518,10 +519,8 @@ def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
     patients = pd.Index(study.patients["patient"])
     made = {"survival": pd.Series(True, patients)}
     if study.labs is not None and visit:
-        known = study.labs[study.labs["value"].notna()]
-        pairs = known[known["visit"].isin(["baseline", visit])].groupby(
-            ["patient", "analyte"], observed=True)["visit"].nunique()
-        both = pairs[pairs == 2].index.get_level_values("patient")
+        known = study.labs.loc[study.labs["value"].notna() & study.labs["visit"].isin(["baseline", visit]), ["patient", "analyte"]]
+        both = known["patient"][known.duplicated()]
         made["toxicity"] = pd.Series(patients.isin(both), patients)
     if study.lesions is not None and visit:
         measured = study.lesions[study.lesions["longest_diameter_mm"].notna()]

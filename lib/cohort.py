@@ -265,6 +265,11 @@ def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem]
 
 def _settle(name: str, typed: dict[str, pd.DataFrame], invented: bool) -> Cohort:
     settled = {table: _settled(frame) for table, frame in typed.items()}
+    labels = pd.CategoricalDtype(settled["patients"]["patient"])
+    for frame in settled.values():
+        if isinstance(frame["patient"].dtype, pd.CategoricalDtype):
+            # one list of labels for all long tables: two lists of a million would be compared at every step
+            frame["patient"] = frame["patient"].astype(labels)
     if not invented and "age_years" in settled["patients"]:
         settled["patients"]["age_years"] = cap_ages(settled["patients"]["age_years"])
     return Cohort(name=name, invented=invented, **settled)

@@ -229,5 +229,10 @@ def looked_up(keys: pd.Series, values: pd.Series) -> pd.Series:
     """
     if not isinstance(keys.dtype, pd.CategoricalDtype):
         return keys.map(values)
-    of_category = values.reindex(keys.cat.categories).array
-    return pd.Series(of_category.take(keys.cat.codes.to_numpy(), allow_fill=True), keys.index)
+    codes, categories, index = keys.cat.codes.to_numpy(), keys.cat.categories, values.index
+    if isinstance(index, pd.CategoricalIndex) and index.categories.equals(categories):
+        place = np.full(len(categories), -1)
+        place[index.codes] = np.arange(len(index))
+    else:
+        place = index.get_indexer(categories)
+    return pd.Series(values.array.take(np.where(codes < 0, -1, place[codes]), allow_fill=True), keys.index)

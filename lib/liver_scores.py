@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.cohort_files import looked_up
 from lib.refusal import Refusal
 from lib.units import MOLAR_MASS_G_MOL, to_reference_units
+from lib.wide import pivoted
 
 BASELINE, MONTH_3 = "baseline", "month_3"
 # Wiesner R, et al. Gastroenterology 2003;124:91-96 groups three-month mortality by these bands
@@ -262,10 +264,11 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     LiverScoreError, UnitError
         On values or units that are no measurement.
     """
-    labs = to_reference_units(labs[labs["analyte"].isin(_INPUTS)])
-    wide = labs.assign(analyte=labs["analyte"].astype(object)).pivot(index=["patient", "visit"], columns="analyte", values="value")
-    wide = wide.reindex(columns=_INPUTS).reset_index()
-    wide = wide.merge(patients.reindex(columns=["patient", *_FACTS]), how="left")
+    labs = to_reference_units(labs.loc[labs["analyte"].isin(_INPUTS), ["patient", "visit", "analyte", "value", "unit"]])
+    wide = pivoted(labs, "analyte", "value", _INPUTS, ("patient", "visit"))
+    facts = patients.set_index("patient").reindex(columns=_FACTS)
+    for name in _FACTS:
+        wide[name] = looked_up(wide["patient"], facts[name])
     sex, dialysis = wide["sex"], wide["dialysis"].astype("boolean").fillna(False)
     kidney_and_liver = wide["creatinine"], wide["bilirubin"], wide["inr"]
     score_3 = meld_3(*kidney_and_liver, wide["sodium"], wide["albumin"], sex == "female", dialysis)
@@ -294,7 +297,7 @@ def before_and_after(scores: pd.DataFrame, column: str, before: str = BASELINE, 
     DataFrame
         Indexed by patient, columns `before` and `after`; missing where a visit is.
     """
-    return scores.pivot(index="patient", columns="visit", values=column).reindex(columns=[before, after])
+    return pivoted(scores, "visit", column, [before, after]).set_index("patient")
 
 
 def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None, after: str = MONTH_3) -> pd.DataFrame:
@@ -316,10 +319,15 @@ def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None, after:
         (boolean, missing where either score is).
     """
     known = patients if patients is not None else labs[["patient"]].drop_duplicates()
-    wide = before_and_after(liver_scores(labs, known), "meld", after=after)
-    wide = wide.reindex(pd.Index(known["patient"], name="patient")).astype(float)
+    return meld_rise(liver_scores(labs, known), known, after)
+
+
+def meld_rise(scores: pd.DataFrame, patients: pd.DataFrame, after: str = MONTH_3) -> pd.DataFrame:
+    """As `meld_change`, from scores already computed by `liver_scores`."""
+    wide = before_and_after(scores, "meld", after=after)
+    wide = wide.reindex(pd.Index(patients["patient"], name="patient")).astype(float)
     increased = (wide[after] > wide[BASELINE]).astype("boolean").mask(wide.isna().any(axis=1))
-    return wide.assign(increased=increased).rename_axis(columns=None).reset_index()
+    return wide.assign(increased=increased).reset_index()
 
 
 # -- before against after ------------------------------------------------------------------------------

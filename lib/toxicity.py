@@ -16,12 +16,14 @@ from lib.cohort import DAYS_PER_MONTH
 from lib.refusal import Refusal
 from lib.cohort_files import looked_up
 from lib.units import to_reference_units
+from lib.wide import pivoted
 
 CTCAE_FILE = Path(__file__).resolve().parent.parent / "data" / "ctcae.csv"
 CTCAE_VERSIONS = ("4.03", "5", "6")
 BASELINE_RULES = ("as printed", "multiples of ULN")
 PAPER_ANALYTES = ("albumin", "bilirubin", "inr", "alt", "ast", "alp")
 BASELINE = "baseline"
+GRADED_BY = ["value", "lower_normal", "upper_normal", "baseline", "baseline_lower_normal", "baseline_upper_normal", "anticoagulated"]
 GRADES = (0, 1, 2, 3, 4, 5)
 HYS_LAW, TEMPLES_COROLLARY, HYPERBILIRUBINAEMIA = "Hy's law range", "Temple's corollary", "hyperbilirubinaemia"
 # a value computed onto a limit (3 x 1.1 = 3.3000000000000003) must not cross it
@@ -120,7 +122,7 @@ def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline
         # analyte by analyte, so that a registry's values are never all copied, converted and beside their baselines at once
         piece = _with_baseline(_of_analyte(labs, analyte if analyte in wanted else None), patients)
         if len(piece):
-            piece = piece.assign(term=pd.Categorical([term] * len(piece), sorted(terms["term"])) if _is_long(labs) else term)
+            piece = piece.assign(term=pd.Categorical(pd.Series(term, piece.index), sorted(terms["term"])) if _is_long(labs) else term)
             grade, worse = _graded(piece, followed[followed["term"] == term], fixed[fixed["term"] == term])
             pieces.append(piece.assign(grade=pd.array(grade, dtype="Int64"), new_or_worsened=pd.array(worse, dtype="boolean"))[columns])
     if not pieces:
@@ -182,11 +184,14 @@ def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, ana
 def _graded(rows: pd.DataFrame, followed: pd.DataFrame, fixed: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """One term's grades, and whether each is above that of the baseline value under the same rule (1 or 0); NaN for undecided."""
     at_baseline = (rows["visit"] == BASELINE).to_numpy()
-    grade = np.where(at_baseline, _grade(rows, fixed), _grade(rows, followed))
-    before = _grade(_as_baseline(rows), followed)
+    later = rows.loc[~at_baseline, GRADED_BY]
+    before, after = _grade(_as_baseline(later), followed), _grade(later, followed)
     # without a grade there is no event, whatever the baseline was
-    undecided = np.isnan(grade) | (np.isnan(before) & (grade > 0))
-    return grade, np.select([at_baseline, undecided], [0.0, np.nan], default=grade > before)
+    undecided = np.isnan(after) | (np.isnan(before) & (after > 0))
+    grade, worse = np.empty(len(rows)), np.zeros(len(rows))
+    grade[at_baseline], grade[~at_baseline] = _grade(rows.loc[at_baseline, GRADED_BY], fixed), after
+    worse[~at_baseline] = np.where(undecided, np.nan, after > before)
+    return grade, worse
 
 
 def labs_of(study) -> pd.DataFrame:
@@ -219,13 +224,13 @@ def _of_analyte(labs: pd.DataFrame, analyte: str | None) -> pd.DataFrame:
 
 
 def _with_baseline(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
-    """Each row with its patient's baseline value and limits, and whether the patient is anticoagulated."""
+    """Each row of one analyte with its patient's baseline value and limits, and whether the patient is anticoagulated."""
     at_baseline = labs[labs["visit"] == BASELINE]
-    baseline = at_baseline[["patient", "analyte", "value", "lower_normal", "upper_normal"]].rename(
-        columns={"value": "baseline", "lower_normal": "baseline_lower_normal", "upper_normal": "baseline_upper_normal"})
-    rows = labs.merge(baseline, on=["patient", "analyte"], how="left")
-    numeric = ["value", "lower_normal", "upper_normal", "baseline", "baseline_lower_normal", "baseline_upper_normal"]
-    rows[numeric] = rows[numeric].astype(float)
+    before = looked_up(labs["patient"], pd.Series(np.arange(len(at_baseline)), at_baseline["patient"])).fillna(-1).to_numpy(dtype=int)
+    rows = labs.reset_index(drop=True)
+    for name, at_first in (("value", "baseline"), ("lower_normal", "baseline_lower_normal"), ("upper_normal", "baseline_upper_normal")):
+        rows[at_first] = at_baseline[name].astype(float).array.take(before, allow_fill=True)
+        rows[name] = rows[name].astype(float)
     known = patients.set_index("patient").get("anticoagulated")
     rows["anticoagulated"] = (pd.array([pd.NA] * len(rows), dtype="boolean") if known is None
                               else looked_up(rows["patient"], known).astype("boolean"))
@@ -318,25 +323,25 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
     grade = at_visit["grade"]
     if only_new:
         grade = grade.where(at_visit["new_or_worsened"].fillna(True), 0).mask(at_visit["new_or_worsened"].isna())
-    at_visit = at_visit.assign(grade=grade).dropna(subset="grade")
-    by_patient = at_visit.groupby("patient", observed=True)
-    worst = by_patient["grade"].max()
-    leading = at_visit[(at_visit["grade"] == looked_up(at_visit["patient"], worst)) & (at_visit["grade"] > 0)]
-    summary = pd.DataFrame({"worst_grade": worst, "n_graded": by_patient["analyte"].nunique(),
-                            "worst_terms": _joined(leading["term"].astype(object), leading["patient"])})
-    summary = summary.reindex(pd.Index(list(patients), name="patient"))
-    return summary.assign(worst_grade=summary["worst_grade"].astype("Int64"),
-                          n_graded=summary["n_graded"].fillna(0).astype(int), worst_terms=summary["worst_terms"].fillna(""))
+    index = pd.Index(list(patients), name="patient")
+    place = looked_up(at_visit["patient"], pd.Series(np.arange(len(index)), index))
+    asked = (place.notna() & grade.notna()).to_numpy()
+    place, grade = place[asked].to_numpy(dtype=int), grade[asked].to_numpy(dtype=float)
+    worst = np.full(len(index), np.nan)
+    np.fmax.at(worst, place, grade)
+    analytes_of = pd.DataFrame({"place": place, "analyte": at_visit["analyte"].array[asked]}).drop_duplicates()["place"]
+    leading = (grade == worst[place]) & (grade > 0)
+    return pd.DataFrame({"worst_grade": pd.array(worst, dtype="Int64"), "n_graded": np.bincount(analytes_of, minlength=len(index)),
+                         "worst_terms": _joined(at_visit["term"][asked][leading], place[leading], len(index))}, index)
 
 
-def _joined(texts: pd.Series, patients: pd.Series) -> pd.Series:
-    """Each patient's texts in the order of the rows, joined by semicolons; all patients at once, one text of each at a time."""
-    patients = patients.astype(object)
-    place = patients.groupby(patients).cumcount()
-    joined = pd.Series(dtype=object)
-    for number in sorted(place.unique()):
-        own = texts[place == number].set_axis(patients[place == number])
-        joined = own if number == 0 else (joined + "; " + own).fillna(joined)
+def _joined(texts: pd.Series, place: np.ndarray, n: int) -> np.ndarray:
+    """At each of n places its texts in the order of the rows, joined by semicolons; one text of each place at a time."""
+    texts, turn = texts.to_numpy(dtype=object), pd.Series(place).groupby(place).cumcount().to_numpy()
+    joined = np.full(n, "", object)
+    for number in range(turn.max(initial=-1) + 1):
+        own = turn == number
+        joined[place[own]] += texts[own] if number == 0 else "; " + texts[own]
     return joined
 
 
@@ -381,8 +386,7 @@ def shift_table(grades: pd.DataFrame, term: str, visit: str = "month_3") -> pd.D
         value are left out.
     """
     order = [*GRADES[:-1], "missing"]
-    wide = grades[(grades["term"] == term) & grades["visit"].isin([BASELINE, visit])].pivot(
-        index="patient", columns="visit", values="grade").reindex(columns=[BASELINE, visit])
+    wide = pivoted(grades[grades["term"] == term], "visit", "grade", [BASELINE, visit])[[BASELINE, visit]]
     wide = wide.dropna(how="all").astype(object)
     wide = wide.where(wide.notna(), "missing")
     return pd.crosstab(wide[BASELINE], wide[visit]).reindex(index=order, columns=order, fill_value=0)

@@ -8,6 +8,7 @@ import pandas as pd
 from lib import liver_scores as liver
 from lib import toxicity
 from lib.baseline import groups_present
+from lib.cohort_files import looked_up
 from lib.narrative import interval, join, number, p_value, percent
 from lib.proportions import proportion
 
@@ -60,10 +61,14 @@ def headings(patients: pd.DataFrame) -> dict[str, str]:
     return {"all": f"All (N = {len(patients)})"} | (by_treatment if len(groups) > 1 else {})
 
 
-def _members(patients: pd.DataFrame, column: str) -> pd.Index:
-    """The patients of a column of `headings`."""
-    chosen = patients if column == "all" else patients[patients["first_treatment"] == column]
-    return pd.Index(chosen["patient"])
+def _members(patients: pd.DataFrame, column: str) -> np.ndarray:
+    """Which patients stand in a column of `headings`."""
+    return np.ones(len(patients), bool) if column == "all" else (patients["first_treatment"] == column).to_numpy()
+
+
+def _of_members(rows: pd.DataFrame, patients: pd.DataFrame, members: np.ndarray) -> pd.DataFrame:
+    """The rows of another table that are about these patients."""
+    return rows[looked_up(rows["patient"], pd.Series(members, patients["patient"])).eq(True).to_numpy()]
 
 
 # -- laboratory ----------------------------------------------------------------------------------------
@@ -131,7 +136,7 @@ def worst_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_l
     return pd.DataFrame(rows)
 
 
-def _of_graded(holds: pd.Series, worst: pd.Series, members: pd.Index, label: str, conf_level: float) -> str:
+def _of_graded(holds: pd.Series, worst: pd.Series, members: np.ndarray, label: str, conf_level: float) -> str:
     count, n = int(holds[members].fillna(False).sum()), int(worst[members].notna().sum())
     return share(count, n, conf_level) if " or " in label else percent(count, n)
 
@@ -206,7 +211,7 @@ def deaths_table(patients: pd.DataFrame, days=(30, 90), conf_level: float = 0.95
     """Deaths within some days of first treatment, overall and by first treatment."""
     rows = []
     for limit in days:
-        found = {heading: toxicity.early_deaths(patients[patients["patient"].isin(_members(patients, column))], limit)
+        found = {heading: toxicity.early_deaths(patients[_members(patients, column)], limit)
                  for column, heading in headings(patients).items()}
         shares = {heading: share(each.deaths, each.n_followed, conf_level) for heading, each in found.items()}
         rows.append({"Within": f"{limit} days: deaths, n/N (%; CI)", **shares})
@@ -221,10 +226,10 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for column, heading in headings(patients).items():
         members = _members(patients, column)
-        own = stays[stays["patient"].isin(members)]
+        own = _of_members(stays, patients, members)
         known, admitted = own["hospital_days"].dropna(), own.loc[own["hospital_days"] > 0, "patient"].nunique()
         # events whose stays are all unknown are not events without a stay
-        told = [None] * 3 if len(own) and known.empty else [percent(admitted, len(members)), number(known.sum(), 0),
+        told = [None] * 3 if len(own) and known.empty else [percent(admitted, int(members.sum())), number(known.sum(), 0),
                                                             number(max(known, default=0), 0)]
         columns[heading] = [*told, str(int(own["hospital_days"].isna().sum()))]
     labels = ["Patients admitted, n/N (%)", "Days in hospital, total", "Longest stay, days", "Events with the stay not recorded"]
@@ -235,17 +240,16 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
 
 def score_table(scores: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
     """Each score before and after with its paired change, overall and by first treatment; a score nobody has is left out."""
-    unknown = {column for column in liver.SCORES if liver.before_and_after(scores, column, after=visit).dropna().empty}
+    pairs = {column: liver.before_and_after(scores, column, after=visit).reindex(patients["patient"]) for column in liver.SCORES}
+    pairs = {column: pair for column, pair in pairs.items() if len(pair.dropna())}
     rows = []
     for group, heading in headings(patients).items():
-        own = scores[scores["patient"].isin(_members(patients, group))]
-        for column, label in liver.SCORES.items():
-            pair = liver.before_and_after(own, column, after=visit)
+        members = _members(patients, group)
+        for column, pair in pairs.items():
+            label, pair = liver.SCORES[column], pair[members]
             found = liver.paired_change(pair[liver.BASELINE], pair[visit], conf_level)
-            if column in unknown:
-                continue
             change = number(found.change, 2) + (f" ({limits(found.lower, found.upper)})" if found.n > 1 else "")
-            rows.append({"Group": heading, "Score": label, "Patients": f"{found.n}/{len(_members(patients, group))}",
+            rows.append({"Group": heading, "Score": label, "Patients": f"{found.n}/{int(members.sum())}",
                          "Baseline, mean (SD)": f"{number(found.mean_before, 2)} ({number(found.sd_before, 2)})",
                          "After, mean (SD)": f"{number(found.mean_after, 2)} ({number(found.sd_after, 2)})",
                          "Change (CI)": change, "Higher / same / lower": f"{found.n_up} / {found.n_same} / {found.n_down}",

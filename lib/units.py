@@ -53,6 +53,8 @@ def to_reference_units(labs: pd.DataFrame) -> pd.DataFrame:
     known = labs["analyte"].isin(REFERENCE_UNITS)
     pairs = labs.loc[known, ["analyte", "unit"]].drop_duplicates()
     for analyte, unit in pairs.to_numpy():
+        if unit == REFERENCE_UNITS[analyte]:
+            continue
         factor = conversion_factor(analyte, unit)
         rows = known & (labs["analyte"] == analyte) & (labs["unit"].isna() if pd.isna(unit) else labs["unit"] == unit)
         if factor != 1.0:

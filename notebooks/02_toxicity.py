@@ -42,7 +42,7 @@ from lib import toxicity_text as text
 from lib.cohort import DAYS_PER_MONTH, read_cohort
 from lib.figures import toxicity as draw
 from lib.figures.many import shading_note
-from lib.liver_scores import SCORES, before_and_after, liver_scores, meld_change, paired_change
+from lib.liver_scores import SCORES, before_and_after, liver_scores, meld_rise, paired_change
 from lib.narrative import Chapter, percent, plain, say
 from lib.published import read_ledger
 from lib.toxicity import (PAPER_ANALYTES, ctcae_edition, events_by_term, events_in_window, grade_labs, labs_of,
@@ -86,7 +86,7 @@ chapter.table(tables.criteria_table(ctcae_version), "2.1",
 # %%
 lacking = needs.not_computed(study, "Laboratory toxicity")
 gradable = labs.iloc[:0] if lacking else labs
-grades = grade_labs(gradable, patients, ctcae_version, baseline_rule)
+grades = grade_labs(gradable, patients, ctcae_version, baseline_rule, PAPER_ANALYTES)
 worst = worst_grades(grades, patients["patient"], toxicity_visit)
 worst_new = worst_grades(grades, patients["patient"], toxicity_visit, only_new=True)["worst_grade"]
 n_graded = int(worst["worst_grade"].notna().sum())
@@ -327,7 +327,7 @@ chapter.table(chapter.answered(tables.reporting_items()), "2.12",
 # %%
 chapter.record(text.laboratory_quantities(worst["worst_grade"]))
 chapter.record(text.clinical_quantities(events))
-chapter.record(text.meld_quantities(change["MELD"], meld_change(labs, patients, toxicity_visit), toxicity_visit))
+chapter.record(text.meld_quantities(change["MELD"], meld_rise(scores, patients, toxicity_visit), toxicity_visit))
 chapter.record("protocol.ctcae_version", holds=ctcae_version == 5, observed=f"graded by {edition}")
 if recorded:
     chapter.record("clinical_toxicity.window", holds=toxicity_window_months == 3, observed=text.observed_window(events))

@@ -13,6 +13,7 @@ from lib.figures.many import draw_density, evenly, is_crowded
 from lib.figures.style import GREY, INK, MARKERS, colour_for
 from lib.toxicity import HYPERBILIRUBINAEMIA, HYS_LAW, TEMPLES_COROLLARY
 from lib.units import REFERENCE_UNITS
+from lib.wide import pivoted
 
 WIDTH_IN = 5.2  # narrower than a page: 9 pt stays 9 px on a telephone
 LOGARITHMIC = ("bilirubin", "alt", "ast", "alp", "creatinine")
@@ -56,15 +57,15 @@ def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str
 
 
 def _panel(ax, rows: pd.DataFrame, analyte: str, visit: str, at_most: int) -> None:
-    values = rows.pivot(index="patient", columns="visit", values="value").reindex(columns=["baseline", visit])
-    worse = rows[rows["visit"] == visit].set_index("patient")["new_or_worsened"]
-    worse = worse.reindex(values.index).fillna(False).astype(bool)
-    values = values.dropna(how="all")
+    values = pivoted(rows, "visit", "value", ["baseline", visit]).set_index("patient").dropna(how="all")
+    shown = evenly(values, at_most)
+    worse = rows[(rows["visit"] == visit) & rows["patient"].isin(shown.index)].set_index("patient")["new_or_worsened"]
+    worse = worse.reindex(shown.index).fillna(False).astype(bool)
     limits = rows[["lower_normal", "upper_normal"]].median()
     if limits.notna().any():
         ax.axhspan(limits.fillna({"lower_normal": 1e-9, "upper_normal": 1e9})["lower_normal"],
                    limits.fillna({"upper_normal": 1e9})["upper_normal"], color=NORMAL_BAND, lw=0, zorder=0)
-    _courses(ax, evenly(values, at_most), worse)
+    _courses(ax, shown, worse)
     if analyte in LOGARITHMIC and (values > 0).any(axis=None):
         _log_scale(ax.yaxis, ax, values.to_numpy())
     elif values.notna().any(axis=None):

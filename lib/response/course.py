@@ -104,7 +104,11 @@ def extrahepatic_progression(lesions: pd.DataFrame, patients=None, visit: str = 
     -------
     Series of bool, indexed by patient
     """
-    return month_3_response(lesions, OUTSIDE_LIVER, patients, visit, targets).eq("PD").rename("extrahepatic_progression")
+    patients = pd.unique(lesions.patient) if patients is None else patients
+    concerned = lesions[lesions.patient.isin(lesions.patient[lesions.extrahepatic.eq(True)])]
+    if visit not in set(concerned.visit):
+        concerned = lesions  # among all visits it is seen whether that is a visit's name
+    return month_3_response(concerned, OUTSIDE_LIVER, patients, visit, targets).eq("PD").rename("extrahepatic_progression")
 
 
 def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: bool = False,

@@ -116,33 +116,42 @@ def assess(lesions: pd.DataFrame, criterion: str | Criterion = RECIST, targets: 
 def _assessed(lesions: pd.DataFrame, criterion: Criterion, targets: str) -> pd.DataFrame:
     rows = _judged(lesions, criterion)
     visits = _visits(rows)
-    rows = rows[_in_compartment(rows, criterion)]
+    if criterion.compartment != "all":
+        rows = rows[rows.extrahepatic.eq(criterion.compartment == "extrahepatic")]
     at_baseline = rows[rows.visit.eq(BASELINE)]
     is_target = _targets(at_baseline, criterion, targets)
+    targets, non_targets = at_baseline[is_target], at_baseline[~is_target]
     judged = (visits
-              .join(_target_sums(rows, at_baseline[is_target], visits), on=["patient", "visit"])
-              .join(_non_targets(rows, at_baseline[~is_target], visits), on=["patient", "visit"])
-              .join(_new_lesions(rows, criterion), on=["patient", "visit"]))
+              .join(targets.groupby("patient").size().rename("n_targets"), on="patient")
+              .join(non_targets.groupby("patient").size().rename("n_non_targets"), on="patient")
+              .join(_target_sums(_followed(rows, targets)), on="visit_number")
+              .join(_non_targets(_followed(rows, non_targets)), on="visit_number")
+              .join(_new_lesions(rows, criterion), on="visit_number"))
     return _categories(judged, criterion)
 
 
 # -- lesions -------------------------------------------------------------------------------------------
 
 def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
-    """Lesions with defaults filled in, the size this criterion measures, and whether each is gone."""
+    """Lesions with defaults filled in, the size this criterion measures, and whether each is gone.
+
+    A number for each patient's lesion and for each patient's visit stands for the two names, which a registry's millions of
+    rows would be grouped by more slowly.
+    """
     needed = (*COLUMNS, "viable_diameter_mm") if criterion.viable else COLUMNS
     missing = [column for column in needed if column not in lesions]
     if missing:
         raise ResponseError(f"lesions: column {missing[0]} is missing; {criterion.name} needs {', '.join(needed)}.")
     rows = lesions.reset_index(drop=True)
     for name, empty in (("visit_day", np.nan), ("viable_diameter_mm", np.nan), ("short_axis_mm", np.nan), ("organ", None),
-                        ("node", False), ("unequivocal_progression", None)):
+                        ("node", False), ("unequivocal_progression", pd.Series(pd.NA, rows.index, dtype="boolean"))):
         if name not in rows:
             rows[name] = empty
     for name in ("longest_diameter_mm", "viable_diameter_mm", "short_axis_mm"):
-        rows[name] = rows[name].astype(float)
+        rows[name] = rows[name].astype(float, copy=False)
     for name in ("target", "new", "extrahepatic", "node"):
-        rows[name] = rows[name].astype("boolean").fillna(False).astype(bool)
+        if rows[name].dtype != bool:
+            rows[name] = rows[name].astype("boolean").fillna(False).astype(bool)
     rows["unequivocal_progression"] = rows["unequivocal_progression"].astype("boolean")
     if criterion.viable:
         rows["size_mm"] = rows.viable_diameter_mm.mask(rows.longest_diameter_mm.eq(0), 0.0)
@@ -150,39 +159,35 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         rows["size_mm"] = rows.longest_diameter_mm.where(~rows.node, rows.short_axis_mm)
     normal_node = rows.node & (rows.size_mm < NORMAL_NODE_MM) & (not criterion.viable)
     rows["gone"] = rows.size_mm.eq(0) | normal_node
+    for name in ("lesion", "visit"):
+        rows[f"{name}_number"] = rows.groupby(["patient", name], sort=False, observed=True).ngroup()
     _refuse_contradictions(rows)
     return rows
 
 
 def _refuse_contradictions(rows: pd.DataFrame) -> None:
-    repeated = rows.duplicated(["patient", "visit", "lesion"])
+    repeated = rows.duplicated(["lesion_number", "visit_number"])
     if repeated.any():
         row = rows[repeated].iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} is listed twice at visit {row.visit}; keep one row.")
-    known = rows.loc[rows.visit.eq(BASELINE), ["patient", "lesion"]].drop_duplicates().assign(known=True)
-    later = rows[rows.visit.ne(BASELINE)].merge(known, on=["patient", "lesion"], how="left")
-    later = later[later.patient.isin(known.patient)]
-    unannounced = later[later.known.isna() & ~later.new]
+    at_baseline = rows.visit.eq(BASELINE)
+    known = rows.lesion_number.isin(rows.lesion_number[at_baseline])
+    unannounced = rows[~at_baseline & ~known & ~rows.new & rows.patient.isin(rows.patient[at_baseline])]
     if len(unannounced):
         row = unannounced.iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} at visit {row.visit} was not seen at baseline and is "
                             "not marked new; add its baseline row or set new to true.")
-    old = later[later.known.notna() & later.new]
+    old = rows[~at_baseline & known & rows.new]
     if len(old):
         row = old.iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} is marked new at visit {row.visit} but was seen at "
                             "baseline; set new to false or give the new lesion a name of its own.")
 
 
-def _in_compartment(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
-    if criterion.compartment == "all":
-        return pd.Series(True, rows.index)
-    return rows.extrahepatic.eq(criterion.compartment == "extrahepatic")
-
-
 def _visits(rows: pd.DataFrame) -> pd.DataFrame:
     """All visits in time order, baseline first; from every lesion, judged by this criterion or not."""
-    visits = rows.groupby(["patient", "visit"], sort=False, as_index=False, observed=True).visit_day.min()
+    visits = rows.groupby(["patient", "visit"], sort=False, as_index=False, observed=True).agg(
+        visit_number=("visit_number", "first"), visit_day=("visit_day", "min"))
     visits["follow_up"] = visits.visit.ne(BASELINE)
     several = visits.follow_up & (visits.groupby("patient").follow_up.transform("sum") > 1)
     unplaced = visits[several & visits.visit_day.isna()]
@@ -200,15 +205,19 @@ def _targets(at_baseline: pd.DataFrame, criterion: Criterion, choice: str) -> pd
     """Which baseline rows are targets of this criterion."""
     if choice not in TARGET_CHOICES:
         raise ResponseError(f"targets = '{choice}' is unknown; use one of {', '.join(TARGET_CHOICES)}.")
-    organ = at_baseline.organ.astype(object)
-    organ = organ.where(organ.notna(), "unstated")
-    organ = organ.where(at_baseline.extrahepatic, "liver").mask(at_baseline.node, "lymph nodes")
     if choice == "largest":
-        return _largest(at_baseline, organ, criterion)
+        return _largest(at_baseline, criterion)
     # a lesion without arterial enhancement is no mRECIST target, however large
     marked = at_baseline.target & ~(at_baseline.size_mm.eq(0) if criterion.viable else False)
-    _refuse_bad_targets(at_baseline, marked, organ, criterion)
+    _refuse_bad_targets(at_baseline, marked, criterion)
     return marked
+
+
+def _organ(rows: pd.DataFrame) -> pd.Series:
+    """The organ that a limit on targets counts by: all nodes are one."""
+    organ = rows.organ.astype(object)
+    organ = organ.where(organ.notna(), "unstated")
+    return organ.where(rows.extrahepatic, "liver").mask(rows.node, "lymph nodes")
 
 
 def _measurable(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
@@ -218,16 +227,16 @@ def _measurable(rows: pd.DataFrame, criterion: Criterion) -> pd.Series:
     return rows.size_mm >= np.where(rows.node, MEASURABLE_NODE_MM, MEASURABLE_MM)
 
 
-def _largest(at_baseline: pd.DataFrame, organ: pd.Series, criterion: Criterion) -> pd.Series:
+def _largest(at_baseline: pd.DataFrame, criterion: Criterion) -> pd.Series:
     """The largest measurable lesions, at most two an organ, each organ's largest before any second one."""
-    pool = at_baseline[_measurable(at_baseline, criterion)].assign(organ=organ)
+    pool = at_baseline[_measurable(at_baseline, criterion)].assign(organ=_organ)
     pool["in_organ"] = pool.groupby(["patient", "organ"]).size_mm.rank(method="first", ascending=False)
     pool = pool[pool.in_organ <= MOST_TARGETS_PER_ORGAN].sort_values(["in_organ", "size_mm"], ascending=[True, False])
     chosen = pool.index[pool.groupby("patient").cumcount() < MOST_TARGETS]
     return pd.Series(at_baseline.index.isin(chosen), at_baseline.index)
 
 
-def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.Series, criterion: Criterion) -> None:
+def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, criterion: Criterion) -> None:
     remedy = "mark the others as non-target, or let targets = 'largest' choose"
     small = at_baseline[marked & at_baseline.size_mm.notna() & ~_measurable(at_baseline, criterion)]
     if len(small):
@@ -240,38 +249,31 @@ def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, organ: pd.
     if (counts > MOST_TARGETS).any():
         patient = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts[patient]} targets; {criterion.name} allows {MOST_TARGETS}: {remedy}.")
-    stated = marked & organ.ne("unstated")
-    counts = at_baseline[stated].groupby(["patient", organ[stated]]).size()
+    many = at_baseline[marked & at_baseline.patient.isin(counts.index[counts > MOST_TARGETS_PER_ORGAN])].assign(organ=_organ)
+    counts = many[many.organ.ne("unstated")].groupby(["patient", "organ"]).size()
     if (counts > MOST_TARGETS_PER_ORGAN).any():
         patient, where = counts.idxmax()
         raise ResponseError(f"lesions: {patient} has {counts.max()} targets in one organ ({where}); {criterion.name} allows "
                             f"{MOST_TARGETS_PER_ORGAN}: {remedy}.")
 
 
-def _followed(rows: pd.DataFrame, followed: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    """Each followed lesion at each of its patient's visits; not evaluated where it has no row."""
-    grid = visits[["patient", "visit"]].merge(followed[["patient", "lesion"]])
-    columns = ["patient", "visit", "lesion", "size_mm", "gone", "unequivocal_progression"]
-    grid = grid.merge(rows[columns], how="left")
-    grid["gone"] = grid.gone.eq(True)
-    return grid
+def _followed(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the lesions chosen at baseline; one not evaluated at a visit may have no row there."""
+    return rows.loc[rows.lesion_number.isin(chosen.lesion_number), ["visit_number", "size_mm", "gone", "unequivocal_progression"]]
 
 
-def _target_sums(rows: pd.DataFrame, targets: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    by_visit = _followed(rows, targets, visits).groupby(["patient", "visit"], observed=True)
-    sums = by_visit.agg(n_targets=("lesion", "size"), n_measured=("size_mm", "count"), targets_gone=("gone", "all"))
-    sums["measured_mm"] = by_visit.size_mm.sum(min_count=1)
-    return sums
+def _target_sums(followed: pd.DataFrame) -> pd.DataFrame:
+    by_visit = followed.groupby("visit_number")
+    return by_visit.agg(n_measured=("size_mm", "count"), n_targets_gone=("gone", "sum")).assign(
+        measured_mm=by_visit.size_mm.sum(min_count=1))
 
 
-def _non_targets(rows: pd.DataFrame, non_targets: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    followed = _followed(rows, non_targets, visits)
+def _non_targets(followed: pd.DataFrame) -> pd.DataFrame:
     # a non-target may be too vague to measure: a word on its progression also evaluates it
-    followed["evaluated"] = followed.size_mm.notna() | followed.unequivocal_progression.notna()
-    followed["progressed"] = followed.unequivocal_progression.fillna(False).astype(bool)
-    return followed.groupby(["patient", "visit"], observed=True).agg(
-        n_non_targets=("lesion", "size"), n_evaluated=("evaluated", "sum"), non_targets_gone=("gone", "all"),
-        non_target_progressed=("progressed", "any"))
+    evaluated = followed.size_mm.notna() | followed.unequivocal_progression.notna()
+    progressed = followed.unequivocal_progression.fillna(False).astype(bool)
+    return followed.assign(evaluated=evaluated, progressed=progressed).groupby("visit_number").agg(
+        n_evaluated=("evaluated", "sum"), n_non_targets_gone=("gone", "sum"), non_target_progressed=("progressed", "any"))
 
 
 def _new_lesions(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
@@ -286,28 +288,31 @@ def _new_lesions(rows: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         # without the typical enhancement a nodule is disease only once it has grown by 10 mm
         new["counts"] = (large & (new.size_mm > 0)) | (longest - first >= MEASURABLE_MM)
         new["unclear"] = ~new.counts & (longest.isna() | (large & new.size_mm.isna()))
-    return new.groupby(["patient", "visit"], observed=True).agg(new_lesion=("counts", "any"), new_lesion_unclear=("unclear", "any"))
+    return new.groupby("visit_number").agg(new_lesion=("counts", "any"), new_lesion_unclear=("unclear", "any"))
 
 
 # -- categories ----------------------------------------------------------------------------------------
 
 def _categories(judged: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     """Categories of targets, of non-targets and overall, by the standards' tables."""
-    for count in ("n_targets", "n_measured", "n_non_targets", "n_evaluated"):
+    for count in ("n_targets", "n_measured", "n_targets_gone", "n_non_targets", "n_evaluated", "n_non_targets_gone"):
         judged[count] = judged[count].fillna(0).astype(int)
-    for flag in ("targets_gone", "non_targets_gone", "non_target_progressed", "new_lesion", "new_lesion_unclear"):
+    for flag in ("non_target_progressed", "new_lesion", "new_lesion_unclear"):
         judged[flag] = judged[flag].eq(True)
+    judged["targets_gone"] = (judged.n_targets > 0) & (judged.n_targets_gone == judged.n_targets)
+    judged["non_targets_gone"] = (judged.n_non_targets > 0) & (judged.n_non_targets_gone == judged.n_non_targets)
     _sums(judged)
+    judged = judged[judged.follow_up].reset_index(drop=True)
     judged["target_response"] = _target_response(judged, criterion)
-    judged["non_target_response"] = np.select(
+    judged["non_target_response"] = _words(
         [judged.n_non_targets.eq(0), judged.non_target_progressed, judged.n_evaluated < judged.n_non_targets,
-         judged.non_targets_gone], ["none", "PD", "NE", "CR"], default=NON_CR_NON_PD)
+         judged.non_targets_gone], ["none", "PD", "NE", "CR"], NON_CR_NON_PD)
     judged["reappeared"] = _reappeared(judged)
     judged["response"] = _overall(judged)
     judged["decided_by"] = _decided_by(judged)
     columns = ["patient", "visit", "visit_day", "n_targets", "baseline_sum_mm", "nadir_mm", "sum_mm", "change_percent",
                "nadir_change_percent", "target_response", "non_target_response", "new_lesion", "response", "decided_by"]
-    return judged.loc[judged.follow_up, columns].reset_index(drop=True)
+    return judged[columns].astype({"target_response": object, "non_target_response": object})
 
 
 def _sums(judged: pd.DataFrame) -> None:
@@ -330,8 +335,12 @@ def _target_response(judged: pd.DataFrame, criterion: Criterion) -> np.ndarray:
              & (growth >= criterion.progression_mm - TOLERANCE_MM))
     shrunk = judged.sum_mm <= (1 - criterion.partial_response) * judged.baseline_sum_mm + TOLERANCE_MM
     unknown = judged.sum_mm.isna() | judged.baseline_sum_mm.isna()
-    return np.select([judged.n_targets.eq(0), judged.targets_gone, grown, unknown, shrunk],
-                     ["none", "CR", "PD", "NE", "PR"], default="SD")
+    return _words([judged.n_targets.eq(0), judged.targets_gone, grown, unknown, shrunk], ["none", "CR", "PD", "NE", "PR"], "SD")
+
+
+def _words(conditions: list[pd.Series], words: list[str], default: str) -> pd.Categorical:
+    """`numpy.select` of words, each of which is in memory once however many rows it stands in."""
+    return pd.Categorical.from_codes(np.select(conditions, list(range(len(words))), len(words)), [*words, default])
 
 
 def _reappeared(judged: pd.DataFrame) -> pd.Series:
@@ -343,8 +352,9 @@ def _reappeared(judged: pd.DataFrame) -> pd.Series:
 
 
 def _complete(judged: pd.DataFrame) -> pd.Series:
-    parts = judged[["target_response", "non_target_response"]]
-    return parts.isin(["CR", "none"]).all(axis=1) & parts.eq("CR").any(axis=1) & judged.follow_up
+    """Everything followed is gone, and something was followed."""
+    target, non_target = ((part.eq("CR"), part.eq("none")) for part in (judged.target_response, judged.non_target_response))
+    return (target[0] | target[1]) & (non_target[0] | non_target[1]) & (target[0] | non_target[0])
 
 
 def _overall(judged: pd.DataFrame) -> np.ndarray:
@@ -353,7 +363,7 @@ def _overall(judged: pd.DataFrame) -> np.ndarray:
     progressed = target.eq("PD") | non_target.eq("PD") | judged.new_lesion | judged.reappeared
     unknown = ~judged.has_baseline | judged.new_lesion_unclear
     return np.select([progressed, unknown, target.eq("none"), _complete(judged), target.eq("CR")],
-                     ["PD", "NE", non_target.replace("none", "NE"), "CR", "PR"], default=target)
+                     ["PD", "NE", non_target.astype(object).replace("none", "NE"), "CR", "PR"], default=target.astype(object))
 
 
 def _decided_by(judged: pd.DataFrame) -> list[str]:
