@@ -251,6 +251,7 @@ def test_two_patients_who_moved_are_enough_for_a_test():
     Wilcoxon: W = 0 of mean 1.5 and variance 1.25, z = 1.342."""
     found = paired_change([0, 0], [1, 2])
     assert found.t_p == pytest.approx(1 - 2 / math.pi * math.atan(3)) and found.wilcoxon_p == pytest.approx(math.erfc(1.5 / math.sqrt(1.25) / math.sqrt(2)))
+    assert (found.mean_before, found.sd_before, found.mean_after) == (0, 0, 1.5) and found.sd_after == pytest.approx(math.sqrt(0.5))
     down = paired_change([1, 2], [0, 0])
     assert (down.t_p, down.wilcoxon_p, down.change, down.n_down, down.n_up) == (found.t_p, found.wilcoxon_p, -1.5, 2, 0)
     assert (down.lower, down.upper) == pytest.approx((-found.upper, -found.lower))

@@ -130,7 +130,7 @@ def test_event_tables_have_their_names_and_types():
 
 
 def test_assessments_have_their_columns_and_one_row_a_follow_up_visit():
-    found = assess(LESIONS.set_axis(list("wxyz")), "RECIST")
+    found = assess(LESIONS.set_axis(pd.Index(list("wxyz"), name="patient")), "RECIST")  # whatever the rows' own index is called
     assert list(found.columns) == ASSESSED and list(found.index) == [0, 1] and found["patient"].tolist() == ["A", "B"]
     assert found["decided_by"].tolist() == ["", ""] and found["n_targets"].dtype == int and found["new_lesion"].dtype == bool
     assert list(assess(LESIONS[LESIONS.visit == "baseline"], "RECIST").columns) == ASSESSED

@@ -37,7 +37,7 @@ def pytest_runtestloop(session):
         function = mutant.partition("__mutmut_")[0]
         items = sorted((item for item in session.items if function in reached[item.nodeid]), key=lambda item: seconds[item.nodeid])
         limit = 3 + 10 * sum(seconds[item.nodeid] for item in items)
-        found[mutant] = _forked(lambda items=items, mutant=mutant: _run_mutant(session, mutant, items), limit) if items else NOT_REACHED
+        found[mutant] = _forked(lambda items=items, mutant=mutant: _run_mutant(session, mutant, items, seconds), limit) if items else NOT_REACHED
         file.with_suffix(".found.json").write_text(json.dumps(found), encoding="utf-8")
     return True
 
@@ -58,11 +58,14 @@ def _forked(work, cpu_seconds):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _run_mutant(session, mutant, items):
+def _run_mutant(session, mutant, items, seconds):
     from mutmut.mutation.trampoline import set_mutant_under_test
 
     set_mutant_under_test(mutant)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     for item, following in zip(items, [*items[1:], None], strict=True):
+        # one that never ends in a quick test need not use up the time of all: ten seconds are more than any fixture takes
+        resource.setrlimit(resource.RLIMIT_CPU, (min(hard, int(time.process_time() + 10 + 10 * seconds[item.nodeid])), hard))
         item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             return KILLED
