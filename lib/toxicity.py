@@ -322,7 +322,7 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
     at_visit = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
     grade = at_visit["grade"]
     if only_new:
-        grade = grade.where(at_visit["new_or_worsened"].fillna(True), 0).mask(at_visit["new_or_worsened"].isna())
+        grade = grade * at_visit["new_or_worsened"]
     index = pd.Index(list(patients), name="patient")
     place = looked_up(at_visit["patient"], pd.Series(np.arange(len(index)), index))
     asked = (place.notna() & grade.notna()).to_numpy()
@@ -339,7 +339,7 @@ def _joined(texts: pd.Series, place: np.ndarray, n: int) -> np.ndarray:
     """At each of n places its texts in the order of the rows, joined by semicolons; one text of each place at a time."""
     texts, turn = texts.to_numpy(dtype=object), pd.Series(place).groupby(place).cumcount().to_numpy()
     joined = np.full(n, "", object)
-    for number in range(turn.max(initial=-1) + 1):
+    for number in np.unique(turn):
         own = turn == number
         joined[place[own]] += texts[own] if number == 0 else "; " + texts[own]
     return joined

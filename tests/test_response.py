@@ -670,6 +670,12 @@ def test_targets_of_an_organ_not_stated_are_not_counted_by_organ():
     assert assess(frame(*parts), "RECIST", targets="largest").n_targets.tolist() == [2]  # chosen here, they may as well lie in one
 
 
+def test_non_targets_do_not_count_among_the_targets_of_an_organ():
+    """Two targets in the liver and one in the lung; a third lesion of the liver is followed as a non-target."""
+    parts = [lesion("L1", 30.0, 30.0), lesion("L2", 30.0, 30.0), lesion("L3", 30.0, 30.0, target=False), lesion("E1", 30.0, 30.0, extrahepatic=True, organ="lung")]
+    assert assess(frame(*parts), "RECIST").n_targets.tolist() == [3]
+
+
 def test_nodes_are_one_organ_wherever_they_lie():
     """EORTC's clarification: three pathological nodes of three stations are one target too many."""
     parts = [[row | {"lesion": f"N{i}", "organ": f"station {i}"} for row in node(20.0, 20.0)] for i in range(3)]
@@ -949,6 +955,16 @@ def test_the_landmark_and_what_lies_outside_the_liver_obey_their_choices():
     grown = frame(lesion("E1", 20.0, 24.0, extrahepatic=True), lesion("E2", 10.0, 12.0, target=False, extrahepatic=True))
     assert [extrahepatic_progression(grown, targets=choice).tolist() for choice in ("recorded", "largest")] == [[False], [True]]
     assert [month_3_response(grown, "RECIST", targets=choice).tolist() for choice in ("recorded", "largest")] == [["SD"], ["PD"]]
+
+
+def test_progression_outside_the_liver_of_those_without_or_with_nothing_else():
+    """One patient has the liver alone, one the lung alone, one the lung at month 6 only; the last two are judged, each at its visits."""
+    rows = frame(lesion("L1", 40.0, 80.0), lesion("E1", 20.0, 40.0, extrahepatic=True, patient="P02"))
+    assert extrahepatic_progression(rows).to_dict() == {"P01": False, "P02": True}
+    late = frame(lesion("L1", 40.0, 80.0), lesion("E1", 20.0, 40.0, extrahepatic=True, patient="P03", visits=("baseline", "month_6")))
+    assert extrahepatic_progression(late).to_dict() == {"P01": False, "P03": False} and extrahepatic_progression(late, visit="month_6").to_dict() == {"P01": False, "P03": True}
+    with pytest.raises(ResponseError, match="no follow-up visit is named 'month_9'; there are month_3, month_6"):
+        extrahepatic_progression(late, visit="month_9")
 
 
 @pytest.mark.parametrize(("visits", "choices", "expected"), [

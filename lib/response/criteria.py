@@ -144,11 +144,12 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         raise ResponseError(f"lesions: column {missing[0]} is missing; {criterion.name} needs {', '.join(needed)}.")
     rows = lesions.reset_index(drop=True)
     for name, empty in (("visit_day", np.nan), ("viable_diameter_mm", np.nan), ("short_axis_mm", np.nan), ("organ", None),
-                        ("node", False), ("unequivocal_progression", pd.Series(pd.NA, rows.index, dtype="boolean"))):
+                        ("node", False), ("unequivocal_progression", np.nan)):
         if name not in rows:
             rows[name] = empty
     for name in ("longest_diameter_mm", "viable_diameter_mm", "short_axis_mm"):
-        rows[name] = rows[name].astype(float, copy=False)
+        if rows[name].dtype != float:
+            rows[name] = rows[name].astype(float)
     for name in ("target", "new", "extrahepatic", "node"):
         if rows[name].dtype != bool:
             rows[name] = rows[name].astype("boolean").fillna(False).astype(bool)
@@ -299,10 +300,10 @@ def _categories(judged: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         judged[count] = judged[count].fillna(0).astype(int)
     for flag in ("non_target_progressed", "new_lesion", "new_lesion_unclear"):
         judged[flag] = judged[flag].eq(True)
-    judged["targets_gone"] = (judged.n_targets > 0) & (judged.n_targets_gone == judged.n_targets)
-    judged["non_targets_gone"] = (judged.n_non_targets > 0) & (judged.n_non_targets_gone == judged.n_non_targets)
+    judged["targets_gone"] = judged.n_targets_gone == judged.n_targets
+    judged["non_targets_gone"] = judged.n_non_targets_gone == judged.n_non_targets
     _sums(judged)
-    judged = judged[judged.follow_up].reset_index(drop=True)
+    judged = judged[judged.follow_up].copy()
     judged["target_response"] = _target_response(judged, criterion)
     judged["non_target_response"] = _words(
         [judged.n_non_targets.eq(0), judged.non_target_progressed, judged.n_evaluated < judged.n_non_targets,
@@ -312,7 +313,7 @@ def _categories(judged: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     judged["decided_by"] = _decided_by(judged)
     columns = ["patient", "visit", "visit_day", "n_targets", "baseline_sum_mm", "nadir_mm", "sum_mm", "change_percent",
                "nadir_change_percent", "target_response", "non_target_response", "new_lesion", "response", "decided_by"]
-    return judged[columns].astype({"target_response": object, "non_target_response": object})
+    return judged[columns].astype({"target_response": object, "non_target_response": object}).reset_index(drop=True)
 
 
 def _sums(judged: pd.DataFrame) -> None:
