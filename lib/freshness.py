@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORD = "made.json"
 
 #: Only the pages come from these; a change of them executes no chapter.
-OF_PAGES = ("lib/book", "lib/pages.py", "lib/report.py", "lib/dashboard.py")
+OF_PAGES = ("lib/book", "lib/pages.py", "lib/sphinx_process.py", "lib/report.py", "lib/dashboard.py")
 
 
 def chapter_keys(sources, changes, root=ROOT):

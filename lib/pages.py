@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import jinja2
@@ -16,6 +14,7 @@ from lib.narrative import NOT_REACHED, months, percent
 from lib.notebooks import ANOTHER_PAPER
 from lib.published import DATA, read_ledger
 from lib.report import write_report
+from lib.sphinx_process import SphinxProcess
 
 BOOK = Path(__file__).resolve().parent / "book"
 
@@ -43,13 +42,15 @@ class PagesError(RuntimeError):
     """Sphinx could not make the pages; the message holds its last words."""
 
 
-def build_pages(out):
+def build_pages(out, sphinx=None):
     """Make ``html/`` and ``report.docx`` from the executed chapters of an output folder.
 
     Parameters
     ----------
     out : path-like
         Holds ``notebooks/*.ipynb``, ``results/*.json``, ``figures/`` and ``tables/`` as the chapters wrote them.
+    sphinx : lib.sphinx_process.SphinxProcess, optional
+        One that has not been started; a new one by default.
 
     Raises
     ------
@@ -70,9 +71,13 @@ def build_pages(out):
     invented = is_invented(results)
     title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
     title = TITLE_OF_ANOTHER_PAPER if is_of_another_paper(results) else title
-    write_report(out, out / REPORT, title, notice)
-    shutil.copyfile(out / REPORT, book / "extra" / REPORT)
-    _run_sphinx(book, html, title, notice)
+    with sphinx or SphinxProcess() as sphinx:  # its pages and the report are made side by side
+        sphinx.start(_sphinx_arguments(book, html, title, notice))
+        write_report(out, out / REPORT, title, notice)
+        _refuse_faults(*sphinx.wait(), book)
+    shutil.copyfile(out / REPORT, html / REPORT)
+    for leftover in (".buildinfo", ".doctrees"):
+        (html / leftover).unlink(missing_ok=True)
     shutil.rmtree(book)
 
 
@@ -281,15 +286,14 @@ def _printed_figures():
     return dict(zip(ledger.quantity, ledger.printed, strict=True))
 
 
-def _run_sphinx(book, html, title, announcement):
-    """Call Sphinx in a process of its own: its extensions keep state that a second build in one process would meet."""
-    command = [sys.executable, "-m", "lib.orphan", "sphinx", "-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt"]
+def _sphinx_arguments(book, html, title, announcement):
     options = ["-D", f"html_theme_options.announcement={announcement}", "-D", f"html_title={title}"]
-    finished = subprocess.run([*command, *options, book, html], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if finished.returncode:
-        raise PagesError(f"Sphinx could not make the pages: {finished.stderr.strip()[-2000:]}")
+    return ["-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt", *options, book, html]
+
+
+def _refuse_faults(code, words, book):
+    if code:
+        raise PagesError(f"Sphinx could not make the pages: {words.strip()[-2000:]}")
     warnings = (book / "warnings.txt").read_text("utf-8").strip()
     if warnings:
         raise PagesError(f"Sphinx found faults in the pages: {warnings.replace(str(book), 'book')}")
-    for leftover in (".buildinfo", ".doctrees"):
-        (html / leftover).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import re
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from glob import has_magic
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from lib import ADMITTED
 from lib.freshness import chapter_keys, pages_key, stale_chapters, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
+from lib.sphinx_process import SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGING = ".staging"
@@ -323,10 +324,11 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             chosen = with_dependants(sources, asked, out) if asked else []
             everything = len(chosen) == len(sources)
             staging = prepare_staging(out, fresh=everything)
-            if chosen:
-                _execute(chosen, changes, staging, timeout_s, n_processes, preheated)
-            if pages:
-                _make_pages(staging)
+            with SphinxProcess() if pages else nullcontext() as sphinx:
+                if chosen:
+                    _execute(chosen, changes, staging, timeout_s, n_processes, preheated)
+                if pages:
+                    _make_pages(staging, sphinx)
             products = PRODUCTS if pages else PRODUCTS[:-1]
             publish(staging, out, products)
             if pages:
@@ -346,11 +348,11 @@ def _execute(chosen, changes, staging, timeout_s, n_processes, preheated):
         raise RunError(str(error)) from error
 
 
-def _make_pages(staging):
+def _make_pages(staging, sphinx):
     from lib.pages import PagesError, build_pages  # not needed, and not loaded, without pages
 
     try:
-        build_pages(staging)
+        build_pages(staging, sphinx)
     except PagesError as error:
         raise RunError(str(error)) from error
 

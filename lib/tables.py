@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -180,8 +182,7 @@ def add_word_table(document, html: str, caption: str) -> None:
             merged = cells[r][column]
             if wide > 1 or high > 1:  # slow: it looks for the place of the cell in the whole table
                 merged = merged.merge(cells[min(r + high, len(rows)) - 1][min(column + wide, n_columns) - 1])
-            merged.text = " ".join(cell.text_content().split())
-            _dress_word_cell(merged.paragraphs[0], cell, size)
+            _fill_word_cell(merged._tc, cell, size)
             column += wide
     _share_word_width(grid)
     n_head = len(tree.xpath(".//thead/tr"))
@@ -220,16 +221,28 @@ def _share_word_width(grid, width_cm: float = 17.0) -> None:
             column += cell.grid_span
 
 
-def _dress_word_cell(paragraph, cell, size) -> None:
+def _fill_word_cell(tc, cell, size) -> None:
     """Bold for headings, right for figures, and no room between the lines of a table."""
-    from docx.enum.text import WD_ALIGN_PARAGRAPH
-
     heading = "gt_group_heading" in cell.get("class", "") or cell.getparent().getparent().tag == "thead"
-    paragraph.paragraph_format.space_after = paragraph.paragraph_format.space_before = 0
-    if "gt_right" in cell.get("class", ""):
-        paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    for run in paragraph.runs:
-        run.font.size, run.bold = size, heading
+    paragraph = _word_paragraph(heading, "gt_right" in cell.get("class", ""), size)
+    if text := " ".join(cell.text_content().split()):
+        paragraph.r_lst[0].text = text
+    tc.replace(tc.p_lst[0], paragraph)
+
+
+@cache
+def _word_paragraph_xml(bold: bool, right: bool, size):
+    from docx.oxml import parse_xml
+    from docx.oxml.ns import nsdecls
+
+    weight, side = "<w:b/>" if bold else '<w:b w:val="0"/>', '<w:jc w:val="right"/>' if right else ""
+    return parse_xml(f'<w:p {nsdecls("w")}><w:pPr><w:spacing w:after="0" w:before="0"/>{side}</w:pPr>'
+                     f'<w:r><w:rPr>{weight}<w:sz w:val="{round(2 * size.pt)}"/></w:rPr></w:r></w:p>')
+
+
+def _word_paragraph(bold: bool, right: bool, size):
+    """A paragraph to be filled: a copy, since python-docx takes a millisecond to make one part by part."""
+    return copy.deepcopy(_word_paragraph_xml(bold, right, size))
 
 
 def _dress_word_row(row, heads: bool, rules: list[str]) -> None:
