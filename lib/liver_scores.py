@@ -52,7 +52,7 @@ def meld(creatinine_mg_dl, bilirubin_mg_dl, inr, dialysis=False) -> np.ndarray:
     Kamath PS, et al. Hepatology 2001;33:464-470; UNOS policy 3.6 (2002).
     """
     creatinine, bilirubin, inr = _positive(creatinine=creatinine_mg_dl, bilirubin=bilirubin_mg_dl, inr=inr)
-    creatinine = np.where(np.asarray(dialysis, dtype=bool), 4.0, np.clip(creatinine, 1.0, 4.0))
+    creatinine = np.where(dialysis, 4.0, np.clip(creatinine, 1.0, 4.0))
     score = 9.57 * np.log(creatinine) + 3.78 * np.log(_floor(bilirubin)) + 11.20 * np.log(_floor(inr)) + 6.43
     return np.minimum(_round(score), 40)  # never below 6, as the inputs have floors
 
@@ -119,7 +119,7 @@ def meld_3(creatinine_mg_dl, bilirubin_mg_dl, inr, sodium_mmol_l, albumin_g_dl, 
     """
     creatinine, bilirubin, inr, sodium, albumin = _positive(
         creatinine=creatinine_mg_dl, bilirubin=bilirubin_mg_dl, inr=inr, sodium=sodium_mmol_l, albumin=albumin_g_dl)
-    log_creatinine = np.log(np.where(np.asarray(dialysis, dtype=bool), 3.0, np.clip(creatinine, 1.0, 3.0)))
+    log_creatinine = np.log(np.where(dialysis, 3.0, np.clip(creatinine, 1.0, 3.0)))
     log_bilirubin = np.log(_floor(bilirubin))
     deficit_na = 137 - np.clip(sodium, 125, 137)
     deficit_albumin = 3.5 - np.clip(albumin, 1.5, 3.5)
@@ -231,7 +231,7 @@ def _banded(values: np.ndarray, second: np.ndarray, third: np.ndarray) -> np.nda
 
 
 def _degree(values, points: dict[str, int], name: str) -> np.ndarray:
-    texts = pd.Series(np.atleast_1d(np.asarray(values, dtype=object)))
+    texts = pd.Series(np.atleast_1d(values))
     texts = texts.map(lambda value: f"{value:g}" if isinstance(value, (int, float)) else str(value).strip().lower(),
                       na_action="ignore")
     unknown = texts[texts.notna() & ~texts.isin(points)]

@@ -231,9 +231,8 @@ def _with_baseline(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     for name, at_first in (("value", "baseline"), ("lower_normal", "baseline_lower_normal"), ("upper_normal", "baseline_upper_normal")):
         rows[at_first] = at_baseline[name].astype(float).array.take(before, allow_fill=True)
         rows[name] = rows[name].astype(float)
-    known = patients.set_index("patient").get("anticoagulated")
-    rows["anticoagulated"] = (pd.array([pd.NA] * len(rows), dtype="boolean") if known is None
-                              else looked_up(rows["patient"], known).astype("boolean"))
+    known = patients.set_index("patient").reindex(columns=["anticoagulated"])["anticoagulated"]
+    rows["anticoagulated"] = looked_up(rows["patient"], known).astype("boolean").astype(float)  # NaN where it is not known
     return rows
 
 
@@ -269,7 +268,7 @@ def _condition(rows: pd.DataFrame, applies_if: str) -> np.ndarray:
     if applies_if == "any":
         return np.ones(len(rows))
     if applies_if.endswith("anticoagulated"):
-        treated = rows["anticoagulated"].to_numpy(dtype=float, na_value=np.nan)
+        treated = rows["anticoagulated"].to_numpy()
         return treated if applies_if == "anticoagulated" else 1 - treated
     comparison, limit = {
         "baseline above ULN": (">", "baseline_upper_normal"),

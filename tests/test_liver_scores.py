@@ -295,6 +295,12 @@ def test_a_score_is_missing_where_its_analyte_is_and_other_analytes_do_not_matte
         assert set(found.index[found.isna()]) == missing | {"child_pugh", "child_pugh_class"}
 
 
+def test_albi_takes_its_own_units_from_the_reference_units():
+    """1 mg/dL of bilirubin, 584.66 g/mol, is 10,000 / 584.66 umol/L; albumin 4 g/dL is 40 g/L."""
+    scores = liver_scores(labs(visit("A", "baseline", 1, 1, 1)), pd.DataFrame({"patient": ["A"]}))
+    assert scores["albi"].item() == pytest.approx(0.66 * math.log10(10_000 / 584.66) - 0.085 * 40, rel=1e-12)
+
+
 def test_a_change_is_that_of_the_visits_asked_for_with_dialysis_where_known():
     frame = labs(visit("A", "baseline", 1, 1, 1) + visit("A", "month_6", 1, 2.5, 1))
     found = meld_change(frame, pd.DataFrame({"patient": ["A"], "dialysis": [True]}), "month_6")

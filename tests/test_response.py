@@ -269,6 +269,7 @@ def test_mrecist_any_regrowth_after_complete_response_is_progression():
 
 
 def test_lesion_gone_needs_no_viable_diameter():
+    assert one("mRECIST", lesion("L1", 40.0, 1.0)) == one("RECIST", lesion("L1", 40.0, 1.0)) == "PR"  # one millimetre is not none
     assert one("mRECIST", lesion("L1", 40.0, 0.0, viable=(40.0, np.nan))) == "CR"
 
 
