@@ -93,7 +93,7 @@ class Cohort:
         return tuple(need for need in needs if absent(need))
 
 
-def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES) -> Cohort:
+def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES, without: tuple[str, ...] = ()) -> Cohort:
     """Read a cohort by its name under ``data/`` or by the path of its folder.
 
     Parameters
@@ -102,6 +102,8 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES) -> C
         "reference", or a folder with ``patients.csv`` and any of the other four tables; each may be Parquet instead of CSV.
     tables : tuple of str
         Tables wanted. All are read and checked all the same, unless the run that asks has checked the cohort already.
+    without : tuple of str
+        Columns ("labs.upper_normal") that the caller makes no use of: where the run has checked a large cohort, they are not read.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES) -> C
         With every problem of every table in one message, worst first, one line each.
     """
     folder = _folder(name_or_path)
-    if os.environ.get(ADMITTED) == str(folder) and (checked := _read_admitted(folder, tables)):
+    if os.environ.get(ADMITTED) == str(folder) and (checked := _read_admitted(folder, tables, without)):
         return checked
     problems: list[Problem] = []
     texts, clean, files = {}, {}, {}
@@ -141,12 +143,13 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES) -> C
     return replace(study, **{table: None for table in TABLES[1:] if table not in tables})
 
 
-def _read_admitted(folder: Path, tables: tuple[str, ...]) -> Cohort | None:
+def _read_admitted(folder: Path, tables: tuple[str, ...], without: tuple[str, ...]) -> Cohort | None:
     """The tables wanted of a cohort that this run has checked, without checking them again; None where they are small."""
     typed = {}
     for table in ("patients", *tables):
         for path in table_files(folder, table):
-            typed[table] = read_trusted(path, table)
+            wanted = tuple(column.name for column in CONTRACT[table] if f"{table}.{column.name}" not in without)
+            typed[table] = read_trusted(path, table, wanted)
             if typed[table] is None:
                 return None
     return _settle(folder.name, typed, _is_invented(folder)) if "patients" in typed else None

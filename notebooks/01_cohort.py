@@ -45,7 +45,7 @@ from lib.narrative import Chapter, percent, plain, say
 from lib.survival.estimate import follow_up, kaplan_meier
 from lib.survival_text import UNPRINTED_BY_TREATMENT
 
-study = read_cohort(cohort)
+study = read_cohort(cohort, without=("labs.lower_normal", "labs.upper_normal"))
 chapter = Chapter("01_cohort", study, cohort=cohort, conf_level=conf_level, age_cut_years=age_cut_years,
                   early_treatment_months=early_treatment_months, ablation_max_lesions=ablation_max_lesions,
                   ablation_size_limit_mm=ablation_size_limit_mm, show_p_values=show_p_values,

@@ -58,7 +58,7 @@ from lib.survival import CLOCKS, assumptions, batteries, clocks, compare, groups
 from lib.survival.choices import Choices
 from lib.visits import with_month_3
 
-study = read_cohort(cohort, ("treatments", "labs", "lesions"))
+study = read_cohort(cohort, ("treatments", "labs", "lesions"), without=("labs.lower_normal", "labs.upper_normal"))
 choices = Choices(conf_level, median_convention, modern_interval, cox_ties)
 chapter = Chapter(
     "04_survival", study, cohort=cohort, conf_level=conf_level, early_treatment_months=early_treatment_months,

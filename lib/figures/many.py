@@ -55,7 +55,7 @@ def draw_density(ax, x, y, xscale: str = "linear", yscale: str = "linear"):
     # one picture in the file instead of a polygon a cell
     mesh = ax.pcolormesh(*edges, counts, cmap=shades, norm=LogNorm(1, max(counts.max(), 2)), rasterized=True)
     ax.set(xscale=xscale, yscale=yscale)
-    ax.figure.colorbar(mesh, ax=ax, label="Patients per cell", shrink=0.8)
+    ax.figure.colorbar(mesh, ax=ax, label="Patients per cell", shrink=0.8, format="{x:,.0f}")  # the style writes no mathematics, which 10³ would be
     return ax
 
 
