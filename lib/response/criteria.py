@@ -120,6 +120,7 @@ def _assessed(lesions: pd.DataFrame, criterion: Criterion, targets: str) -> pd.D
         rows = rows[rows.extrahepatic.eq(criterion.compartment == "extrahepatic")]
     at_baseline = rows[rows.visit.eq(BASELINE)]
     is_target = _targets(at_baseline, criterion, targets)
+    at_baseline = at_baseline[["patient", "lesion_number"]]  # the rest would be copied by the million
     targets, non_targets = at_baseline[is_target], at_baseline[~is_target]
     judged = (visits
               .join(targets.groupby("patient").size().rename("n_targets"), on="patient")
@@ -142,7 +143,8 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     missing = [column for column in needed if column not in lesions]
     if missing:
         raise ResponseError(f"lesions: column {missing[0]} is missing; {criterion.name} needs {', '.join(needed)}.")
-    rows = lesions.reset_index(drop=True)
+    rows = lesions.copy(deep=False)
+    rows.index = pd.RangeIndex(len(rows))
     for name, empty in (("visit_day", np.nan), ("viable_diameter_mm", np.nan), ("short_axis_mm", np.nan), ("organ", None),
                         ("node", False), ("unequivocal_progression", np.nan)):
         if name not in rows:
