@@ -328,7 +328,7 @@ def _sums(judged: pd.DataFrame) -> None:
         judged[change] = 100 * (judged.sum_mm - reference) / reference.where(reference > 0)
 
 
-def _target_response(judged: pd.DataFrame, criterion: Criterion) -> np.ndarray:
+def _target_response(judged: pd.DataFrame, criterion: Criterion) -> pd.Categorical:
     """CR, PR, SD, PD or NE of the targets; "none" without targets.
 
     Growth is read from what was measured, so that a missing target cannot hide progression.
