@@ -5,6 +5,7 @@ Everything is judged by content, never by file times. The account of a run is ``
 
 import hashlib
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -70,6 +71,49 @@ def stale_chapters(out, keys):
 def pages_key(keys, root=ROOT):
     """A digest of all that the pages follow from."""
     return _digest(sorted(keys.items()), *_contents(root / "lib", root))
+
+
+def take_over(shelf, folder, name, key):
+    """Copy a chapter's files from an output folder where they stand as its last run left them.
+
+    Parameters
+    ----------
+    shelf : pathlib.Path
+        An output folder, with or without the account of a run.
+    folder : pathlib.Path
+        Gets the files; its folders of products are there.
+    name : str
+        The chapter.
+    key : str
+        From `chapter_keys`: what the chapter would follow from now.
+
+    Returns
+    -------
+    bool
+        False, and nothing copied, where the chapter is not there, has changed, or a file of it was touched.
+    """
+    record = _read(shelf)
+    if not record or record["chapters"].get(name) != key:
+        return False
+    files = {}
+    try:
+        stems = _stems(shelf, name)
+        files = {file: digest for file, digest in record["files"].items() if file.rpartition(".")[0] in stems}
+        for file in files:
+            shutil.copyfile(shelf / file, folder / file)
+        whole = bool(files) and all(_of_file(folder / file) == digest for file, digest in files.items())
+    except (OSError, ValueError):
+        whole = False
+    for file in () if whole else files:
+        (folder / file).unlink(missing_ok=True)
+    return whole
+
+
+def _stems(out, name):
+    """Paths without endings of what a chapter has written."""
+    document = json.loads((out / "results" / f"{name}.json").read_text("utf-8"))
+    listed = {f"{kind}/{entry['file']}" for kind in ("figures", "tables") for entry in document.get(kind, [])}
+    return {f"results/{name}", f"notebooks/{name}", *listed}
 
 
 def write_record(out, keys, executed, products, pages):

@@ -19,7 +19,7 @@ from glob import has_magic
 from pathlib import Path
 
 from lib import ADMITTED
-from lib.freshness import chapter_keys, pages_key, stale_chapters, write_record
+from lib.freshness import chapter_keys, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
 from lib.sphinx_process import SphinxProcess
@@ -277,7 +277,7 @@ def default_folder(build, changes):
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 
-def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, preheated=False):
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, preheated=False, shelf=ROOT / "build"):
     """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
 
     Parameters
@@ -301,6 +301,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
         Leave out chapters, and pages, that would come out as they are: see `lib.freshness`.
     preheated : bool
         Fork each chapter's Python from one that has imported the libraries, where the machine can: see `lib.preheated`.
+    shelf : path-like
+        Output folder of the published analysis: chapters that are brought along and stand there unchanged are copied.
 
     Raises
     ------
@@ -325,8 +327,9 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             everything = len(chosen) == len(sources)
             staging = prepare_staging(out, fresh=everything)
             with SphinxProcess() if pages else nullcontext() as sphinx:
-                if chosen:
-                    _execute(chosen, changes, staging, timeout_s, n_processes, preheated)
+                copied = {source.name for source in chosen if source not in asked and take_over(Path(shelf), staging, source.name, keys[source.name])}
+                if to_execute := [source for source in chosen if source.name not in copied]:
+                    _execute(to_execute, changes, staging, timeout_s, n_processes, preheated)
                 if pages:
                     _make_pages(staging, sphinx)
             products = PRODUCTS if pages else PRODUCTS[:-1]

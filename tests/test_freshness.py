@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+import lib.run
+
 from lib.freshness import chapter_keys, stale_chapters
 from lib.notebooks import find_sources
-from lib.run import main
+from lib.run import main, run
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITES = """\
@@ -152,3 +154,28 @@ def _seconds(command):
     subprocess.run(command, cwd=ROOT, check=True)
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+@pytest.mark.parametrize("touched", [False, True], ids=["as it was left", "touched since"])
+def test_chapters_that_are_brought_along_are_copied_where_they_stand_unchanged(chapters, tmp_path, touched):
+    sources = find_sources(chapters)
+    run(sources, sources, {}, tmp_path / "build", pages=False)
+    shelf = tmp_path / "build" / "notebooks" / "01_a.ipynb"
+    if touched:
+        shelf.write_text(shelf.read_text().replace("01_a", "01_b"))
+    asked = [source for source in sources if source.name == "05_verdict"]
+    run(sources, asked, {"05_verdict": {"conf_level": 0.9}}, tmp_path / "other", pages=False, shelf=tmp_path / "build")
+    record = json.loads((tmp_path / "other" / "made.json").read_text())
+    assert sorted(record["chapters"]) == sorted(NAMES)
+    assert stale_chapters(tmp_path / "other", chapter_keys(sources, {"05_verdict": {"conf_level": 0.9}}))[0] == set()
+    assert ((tmp_path / "other" / "notebooks" / "01_a.ipynb").read_bytes() == shelf.read_bytes()) is not touched
+
+
+def test_a_chapter_that_another_folder_holds_is_copied_and_not_executed(chapters, tmp_path, monkeypatch):
+    sources = find_sources(chapters)
+    run(sources, sources, {}, tmp_path / "build", pages=False)
+    executed = []
+    real = lib.run._execute
+    monkeypatch.setattr("lib.run._execute", lambda chosen, *more: executed.extend(chosen) or real(chosen, *more))
+    run(sources, sources[-1:], {"05_verdict": {"conf_level": 0.9}}, tmp_path / "other", pages=False, shelf=tmp_path / "build")
+    assert [source.name for source in executed] == ["05_verdict"]
