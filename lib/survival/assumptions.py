@@ -7,7 +7,7 @@ import pandas as pd
 
 from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
 from lib.survival.clocks import landmark
-from lib.survival.regression import _chi2_p, _check_covariate, _greenwood, cox, why_no_hazard_ratio
+from lib.survival.regression import _check_covariate, _chi2_p, _greenwood, breslow_or_efron, cox, why_no_hazard_ratio
 from lib.survival.risk_sets import MANY, cox_residuals, fit_cox
 
 
@@ -65,8 +65,8 @@ def proportional_hazards(months, event, covariate, *, ties="breslow", split_mont
     if not reason and event.sum() < 3:
         reason = "fewer than three events"
     if reason:
-        return ProportionalHazards(None, np.array([]), np.array([]), None, None, None, reason)
-    p_value, residuals = _schoenfeld(months, event, x, "efron" if ties == "efron" else "breslow")
+        return ProportionalHazards(None, np.empty(0), np.empty(0), None, None, None, reason)
+    p_value, residuals = _schoenfeld(months, event, x, breslow_or_efron(ties))
     split = float(np.median(months[event])) if split_months is None else float(split_months)
     early = cox(np.minimum(months, split), event & (months <= split), x, ties=ties, conf_level=conf_level)
     later = landmark(pd.DataFrame({"months": months, "event": event, "x": x}), "months", "event", split)
@@ -79,8 +79,13 @@ def _schoenfeld(months, event, x, ties):
     if len(months) > MANY:
         found = cox_residuals(months, event, x, ties)
         return found.proportional_p, found.scaled_schoenfeld
-    model = _greenwood(months, event, x, None, ties)
-    return float(model.cox_zph(transform="km").global_test["p_value"]), model.residuals("scaledsch", format="pandas").to_numpy(float)[:, 0]
+    model = _centred(months, event, x, ties)
+    return float(model.cox_zph(transform="km").global_test["p_value"]), np.asarray(model.residuals("scaledsch"))[:, 0]
+
+
+def _centred(months, event, x, ties):
+    """Greenwood's fit; its residuals take exp(coefficient x value), which overflows for values far from 0."""
+    return _greenwood(months, event, (x - x.mean())[:, None], None, ties)
 
 
 def influence(months, event, covariate, *, ties="breslow"):
@@ -109,13 +114,13 @@ def influence(months, event, covariate, *, ties="breslow"):
     reason = why_no_hazard_ratio(months, event, x)
     if reason:
         raise SurvivalDataError(f"Influence needs a hazard ratio, and {reason}.")
-    method = "efron" if ties == "efron" else "breslow"
+    method = breslow_or_efron(ties)
     if len(x) > MANY:
         found = cox_residuals(months, event, x, method)
         columns = {"dfbeta": found.dfbeta, "dfbetas": found.dfbetas}
     else:
-        model = _greenwood(months, event, x, None, method)
-        columns = {kind: model.residuals(kind, format="pandas").to_numpy(float)[:, 0] for kind in ("dfbeta", "dfbetas")}
+        model = _centred(months, event, x, method)
+        columns = {kind: np.asarray(model.residuals(kind))[:, 0] for kind in ("dfbeta", "dfbetas")}
     everyone = np.arange(len(x))
     without = np.nan if for_large_samples(len(x)) else [_ratio_of(months, event, x, everyone != left_out, method) for left_out in everyone]
     return pd.DataFrame({**columns, "hazard_ratio_without": without})
@@ -157,26 +162,22 @@ def functional_form(months, event, covariate, *, ties="breslow"):
     if reason or len(np.unique(x)) < 4:
         return {"linear_p": None, "curvature_p": None, "log_likelihoods": {}, "martingale": None,
                 "reason": reason or "fewer than four different values"}
-    method = "efron" if ties == "efron" else "breslow"
+    method = breslow_or_efron(ties)
     z = (x - x.mean()) / x.std()
     shapes = {"linear": z[:, None], "quadratic": np.column_stack([z, z**2])}
     if (x > 0).all():
         logs = np.log(x)
         shapes["logarithm"] = ((logs - logs.mean()) / logs.std())[:, None]
-    found = {name: _log_likelihoods(months, event, columns, method) for name, columns in shapes.items()}
-    likelihoods = {name: found[name][0] if name in found else None for name in ("linear", "quadratic", "logarithm")}
-    linear, null = found["linear"]
-    return {"linear_p": _chi2_p(2 * (linear - null)), "curvature_p": _chi2_p(2 * (likelihoods["quadratic"] - linear)),
-            "log_likelihoods": likelihoods, "martingale": null_martingale_residuals(months, event), "reason": ""}
+    likelihoods = {name: _log_likelihood(months, event, columns, method) for name, columns in shapes.items()}
+    linear_p = cox(months, event, x, ties=method).likelihood_ratio_p
+    return {"linear_p": linear_p, "curvature_p": _chi2_p(2 * (likelihoods["quadratic"] - likelihoods["linear"])),
+            "log_likelihoods": {"logarithm": None} | likelihoods, "martingale": null_martingale_residuals(months, event), "reason": ""}
 
 
-def _log_likelihoods(months, event, columns, ties):
-    """Log likelihood of a Cox model and of the model without covariates."""
+def _log_likelihood(months, event, columns, ties):
     if len(months) > MANY:
-        fit = fit_cox(months, event, columns, ties=ties)
-        return fit.log_likelihood, fit.null_log_likelihood
-    fit = _greenwood(months, event, columns, None, ties)
-    return float(fit.loglik_), float(fit.loglik_) - fit.lr_stat_ / 2
+        return fit_cox(months, event, columns, ties=ties).log_likelihood
+    return float(_greenwood(months, event, columns, None, ties).loglik_)
 
 
 def null_martingale_residuals(months, event):

@@ -6,7 +6,7 @@ with lifelines takes milliseconds, these kernels microseconds. The tests hold th
 
 import numpy as np
 
-from lib.survival.estimate import KNIFE_EDGE
+from lib.survival.estimate import KNIFE_EDGE, number_at_risk
 
 
 def weighted_medians(months, event, weights):
@@ -24,9 +24,9 @@ def weighted_medians(months, event, weights):
     ndarray, shape (n_copies,)
         Months; infinity where survival stays above 0.5 (or nobody is left).
     """
-    times, at_risk, deaths = _risk_sets(months, event, np.asarray(weights, dtype=float))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(np.where(deaths > 0, 1 - deaths / at_risk, 1.0), axis=1)
+    times, at_risk, deaths = _risk_sets(months, event, weights)
+    with np.errstate(invalid="ignore"):  # 0/0 where nobody is left, which is below nothing
+        survival = np.cumprod(1 - deaths / at_risk, axis=1)
     below = survival <= 0.5 + KNIFE_EDGE
     return np.where(below.any(axis=1), times[below.argmax(axis=1)], np.inf)
 
@@ -52,15 +52,13 @@ def logrank_statistics(months, event, in_group, weights=None):
     ----------
     Mantel N. Cancer Chemother Rep 1966;50:163-170.
     """
-    in_group = np.asarray(in_group, dtype=float)
-    weights = np.ones_like(in_group) if weights is None else np.asarray(weights, dtype=float)
+    weights = np.ones(in_group.shape) if weights is None else weights
     _, at_risk, deaths = _risk_sets(months, event, weights)
     _, at_risk_1, deaths_1 = _risk_sets(months, event, weights * in_group)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        expected = np.where(at_risk > 0, deaths * at_risk_1 / at_risk, 0.0)
-        spread = at_risk_1 * (at_risk - at_risk_1) / at_risk**2 * deaths * (at_risk - deaths) / (at_risk - 1)
-    variance = np.where(at_risk > 1, spread, 0.0).sum(axis=1)
-    return (deaths_1 - expected).sum(axis=1), variance
+    some = np.maximum(at_risk, 1)  # where nobody is left nobody dies either
+    score = (deaths_1 - deaths * at_risk_1 / some).sum(axis=1)
+    spread = at_risk_1 * (at_risk - at_risk_1) / some**2 * deaths * (at_risk - deaths) / np.maximum(at_risk - 1, 1)
+    return score, spread.sum(axis=1)
 
 
 def logrank_p_values(months, event, in_group, weights=None):
@@ -68,8 +66,7 @@ def logrank_p_values(months, event, in_group, weights=None):
     from scipy.special import chdtrc
 
     score, variance = logrank_statistics(months, event, in_group, weights)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(variance > 0, chdtrc(1, score**2 / variance), np.nan)
+    return chdtrc(1, score**2 / np.where(variance > 0, variance, np.nan))
 
 
 def logrank_scores(months, event):
@@ -78,16 +75,14 @@ def logrank_scores(months, event):
     The observed minus expected events of any group is the sum of its members' scores, so that a permutation
     test only has to add numbers up. The scores of all patients sum to 0.
     """
-    order = np.argsort(months, kind="stable")
-    times, first = np.unique(months[order], return_index=True)
-    deaths = np.add.reduceat(event[order].astype(float), first)
-    hazard = np.cumsum(deaths / (len(months) - first))
-    return event.astype(float) - hazard[np.searchsorted(times, months)]
+    times, own = np.unique(months, return_inverse=True)
+    hazard = np.cumsum(np.bincount(own, weights=event) / number_at_risk(times, months))
+    return event - hazard[own]
 
 
 def _risk_sets(months, event, weights):
     """Distinct times, and the weighted numbers at risk and dying at each, shapes (t,), (m, t), (m, t)."""
-    order = np.argsort(months, kind="stable")
+    order = np.argsort(months)
     times, first = np.unique(months[order], return_index=True)
     leaving = np.add.reduceat(weights[:, order], first, axis=1)
     deaths = np.add.reduceat(weights[:, order] * event[order], first, axis=1)

@@ -64,6 +64,7 @@ def counting_process(patients, months, event, known_months, becomes):
     (vignette of R package survival).
     """
     exit_months, died, _ = check_survival(patients[months], patients[event])
+    exit_months = np.maximum(exit_months, 1e-9)  # an event at time zero happens just after it
     known = np.asarray(known_months, dtype=float)
     becomes = np.asarray(becomes, dtype=bool)
     splits = becomes & (known < exit_months)  # missing compares as False
@@ -71,8 +72,7 @@ def counting_process(patients, months, event, known_months, becomes):
     cut = np.where(splits, np.maximum(known, 0.0), exit_months)
     before = pd.DataFrame({"patient_row": rows, "start": 0.0, "stop": cut, "event": died & ~splits, "status": False})
     after = pd.DataFrame({"patient_row": rows, "start": cut, "stop": exit_months, "event": died, "status": True})[splits]
-    periods = pd.concat([before, after]).sort_values(["patient_row", "start"], ignore_index=True)
-    periods.loc[periods.stop <= 0, "stop"] = 1e-9  # an event at time zero happens just after it
+    periods = pd.concat([before, after]).sort_values(["patient_row", "start"])
     return periods[periods.stop > periods.start].reset_index(drop=True)
 
 
@@ -84,8 +84,8 @@ def time_dependent_cox(patients, months, event, known_months, becomes, *, ties="
 
 def immortal_months(patients, months, known_months, becomes):
     """Months that the naive comparison credits to a status before it was known, summed over its patients."""
-    counted = np.asarray(becomes, dtype=bool) & ~np.isnan(np.asarray(known_months, dtype=float))
-    return float(np.minimum(np.asarray(known_months, dtype=float), patients[months].to_numpy(float))[counted].sum())
+    credited = np.minimum(np.asarray(known_months, dtype=float), patients[months].to_numpy())
+    return float(np.nansum(credited[np.asarray(becomes, dtype=bool)]))
 
 
 def delayed_entry(patients, clock, time_zero="os_treatment_months"):
@@ -108,9 +108,9 @@ def delayed_entry(patients, clock, time_zero="os_treatment_months"):
     SurvivalDataError
         If the earlier clock is the shorter one.
     """
-    entry = (patients[clock] - patients[time_zero]).to_numpy(float)
-    if (entry < -1e-6).any():
-        raise SurvivalDataError(f"`{clock}` is shorter than `{time_zero}` for {int((entry < -1e-6).sum())} patients.")
+    entry = (patients[clock] - patients[time_zero]).to_numpy()
+    if n_wrong := int((entry < -1e-6).sum()):
+        raise SurvivalDataError(f"`{clock}` is shorter than `{time_zero}` for {n_wrong} patients.")
     return np.maximum(entry, 0.0)
 
 
@@ -159,7 +159,7 @@ def months_to_switch(patients, treatments):
         return np.full(len(patients), np.nan)
     first = looked_up(treatments.patient, patients.set_index("patient").first_treatment)
     days = treatments[treatments.treatment.astype(object) != first].groupby("patient", observed=True).day.min()
-    return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
+    return patients.patient.map(days).to_numpy() / DAYS_PER_MONTH
 
 
 def censor_at_switch(months, event, switch_months):
@@ -199,12 +199,13 @@ def naive_landmark_time_dependent(patients, grouping, landmark_months, *, ties="
 
 
 def _answer(rows, ties, conf_level):
-    months, died, member = rows.os_treatment_months.to_numpy(float), rows.died.to_numpy(bool), rows.member.to_numpy(bool)
+    answer = {"n": len(rows), "n_events": int(rows.died.sum()), "medians": [], "fit": None, "p_value": None}
     if not len(rows):
-        return {"n": 0, "n_events": 0, "medians": [], "fit": None, "p_value": None}
-    medians = [median_survival(kaplan_meier(months[side], died[side])).value for side in (~member, member) if side.any()]
-    return {"n": len(rows), "n_events": int(died.sum()), "medians": medians, "p_value": logrank(months, died, member).p_value,
-            "fit": cox(months, died, member, ties=ties, conf_level=conf_level)}
+        return answer
+    survival = rows.os_treatment_months, rows.died
+    medians = [median_survival(kaplan_meier(side.os_treatment_months, side.died)).value for _, side in rows.groupby("member")]
+    return answer | {"medians": medians, "p_value": logrank(*survival, rows.member).p_value,
+                     "fit": cox(*survival, rows.member, ties=ties, conf_level=conf_level)}
 
 
 def naive_and_delayed(patients, clock, smallest_risk_set, *, ties="breslow", conf_level=0.95):
@@ -227,7 +228,7 @@ def naive_and_delayed(patients, clock, smallest_risk_set, *, ties="breslow", con
     """
     patients = patients[patients[clock].notna()]
     entry = delayed_entry(patients, clock)
-    months, died = patients[clock].to_numpy(float), patients.died.to_numpy(bool)
+    months, died = patients[clock].to_numpy(), patients.died.to_numpy()
     start = first_reliable_month(months, entry, smallest_risk_set)
     result = {"naive": kaplan_meier(months, died, conf_level=conf_level), "delayed": None, "start_months": start, "n": 0,
               "dependence": entry_dependence(months, died, entry, ties=ties)}

@@ -42,7 +42,7 @@ def progression_free(patients, definition="liver", progressed_elsewhere_months=N
     if definition not in PFS_DEFINITIONS:
         raise SurvivalDataError(f"PFS definition {definition!r} is not one of {', '.join(PFS_DEFINITIONS)}.")
     kind = event_kind(patients)
-    months = patients.liver_pfs_months.to_numpy(float).copy()
+    months = patients.liver_pfs_months.to_numpy()
     event = kind == PROGRESSION
     if definition == "liver":
         return months, event
@@ -56,10 +56,8 @@ def progression_free(patients, definition="liver", progressed_elsewhere_months=N
 
 def event_kind(patients):
     """First event of each patient on the liver clock: "progression", "death" (competing) or "censored"."""
-    progressed = patients.liver_progressed.astype(bool).to_numpy()
-    followed_to_death = patients.died.astype(bool).to_numpy() & (
-        np.abs(patients.os_treatment_months - patients.liver_pfs_months).to_numpy(float) <= SAME_TIME_MONTHS)
-    return np.where(progressed, PROGRESSION, np.where(followed_to_death, DEATH, CENSORED))
+    followed_to_death = patients.died & (np.abs(patients.os_treatment_months - patients.liver_pfs_months) <= SAME_TIME_MONTHS)
+    return np.where(patients.liver_progressed, PROGRESSION, np.where(followed_to_death, DEATH, CENSORED))
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Incidence:
 
     def at(self, months):
         """Cumulative incidence at `months`."""
-        return self.incidence[np.searchsorted(self.times, np.asarray(months, float) + 1e-12, side="right") - 1]
+        return self.incidence[np.searchsorted(self.times, np.asarray(months) + 1e-12, side="right") - 1]
 
 
 def cumulative_incidence(months, kind, *, conf_level=0.95):
@@ -97,17 +95,23 @@ def cumulative_incidence(months, kind, *, conf_level=0.95):
     """
     import greenwood
 
-    months, kind = np.asarray(months, dtype=float), np.asarray(kind, dtype=object)
-    causes = [cause for cause in dict.fromkeys(kind) if cause != CENSORED]
+    causes, response = _causes(months, kind)
     if not causes:
         return {}
-    states = pd.Categorical(kind, categories=[CENSORED, *causes])
-    frame = greenwood.AalenJohansen(conf_type="log-log", conf_level=conf_level).fit(greenwood.Surv(months, states)).to_frame(format="pandas")
+    frame = greenwood.AalenJohansen(conf_type="log-log", conf_level=conf_level).fit(response).to_frame(format="pandas")
     return {cause: _incidence(frame[frame.cause == cause]) for cause in causes}
 
 
+def _causes(months, kind):
+    """The causes that somebody had, and greenwood's response."""
+    import greenwood
+
+    causes = [cause for cause in dict.fromkeys(kind) if cause != CENSORED]
+    return causes, greenwood.Surv(months, pd.Categorical(kind, categories=[CENSORED, *causes]))
+
+
 def _incidence(rows):
-    start = lambda column: np.concatenate([[0.0], rows[column].to_numpy(float)])  # noqa: E731
+    start = lambda column: np.concatenate([[0.0], rows[column]])  # noqa: E731
     return Incidence(start("time"), start("estimate"), start("conf_low"), start("conf_high"))
 
 
@@ -122,18 +126,18 @@ def gray_test(months, kind, group, cause=PROGRESSION):
     ----------
     Gray RJ. Ann Stat 1988;16:1141-1154.
     """
-    months, kind = np.asarray(months, dtype=float), np.asarray(kind, dtype=object)
-    group = check_groups(group, len(months))
-    if len(set(group)) < 2:
-        return TestResult("Gray", None, 0, None, "only one group has patients")
-    if not (kind == cause).any():
-        return TestResult("Gray", None, len(set(group)) - 1, None, f"nobody had {cause}")
     import greenwood
 
-    causes = [c for c in dict.fromkeys(kind) if c != CENSORED]
-    response = greenwood.Surv(months, pd.Categorical(kind, categories=[CENSORED, *causes]))
-    with np.errstate(divide="ignore", invalid="ignore"):  # greenwood divides by an emptied risk set, and drops the result
-        result = greenwood.grays_test(response, [str(label) for label in group], cause=cause)
-    if not np.isfinite(result.p_value):
-        return TestResult("Gray", None, result.df, None, "the groups were never at risk together")
-    return TestResult("Gray", float(result.statistic), result.df, float(result.p_value))
+    group = check_groups(group, len(months))
+    df = len(set(group)) - 1
+    causes, response = _causes(months, kind)
+    if not df or cause not in causes:
+        return TestResult("Gray", None, df, None, f"nobody had {cause}" if df else "only one group has patients")
+    try:
+        with np.errstate(invalid="ignore"):  # greenwood divides by an emptied risk set, and drops the result
+            result = greenwood.grays_test(response, [str(label) for label in group], cause=cause)
+    except np.linalg.LinAlgError:  # a variance of 0
+        result = None
+    if result is None or not np.isfinite(result.p_value):
+        return TestResult("Gray", None, df, None, "the groups were never at risk together")
+    return TestResult("Gray", float(result.statistic), df, float(result.p_value))

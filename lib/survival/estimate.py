@@ -72,8 +72,11 @@ class Curve:
 
     def at(self, months):
         """Survival at `months` (a number or an array)."""
-        position = np.searchsorted(self.times, np.asarray(months, dtype=float) + 1e-12, side="right") - 1
-        return self.survival[position]
+        return self.survival[self.step_at(months)]
+
+    def step_at(self, months):
+        """Position, in the arrays above, of the step that holds `months` (a number or an array)."""
+        return np.searchsorted(self.times, np.asarray(months) + 1e-12, side="right") - 1
 
     def band(self, interval="log-log"):
         """Pointwise confidence limits of the curve, `(lower, upper)`; see `confidence_band`."""
@@ -131,22 +134,21 @@ def kaplan_meier(months, event, *, conf_level=0.95, entry=None):
     months, event, entry = check_survival(months, event, entry)
     births = None if entry is None else np.maximum(entry, 0.0)
     table = survival_table_from_events(months, event, birth_times=births)
-    times, events = table.index.to_numpy(float), table["observed"].to_numpy(int)
+    times, events = table.index.to_numpy(), table["observed"].to_numpy()
     at_risk = number_at_risk(times, months, entry)
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(np.where(events > 0, 1 - events / at_risk, 1.0))
-        terms = np.where(events > 0, events / (at_risk * (at_risk - events).astype(float)), 0.0)
-    return Curve(times, at_risk, events, table["censored"].to_numpy(int), survival, np.cumsum(terms),
+        terms = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
+    return Curve(times, at_risk, events, table["censored"].to_numpy(), survival, np.cumsum(terms),
                  months, event, entry, conf_level)
 
 
 def number_at_risk(times, exit_months, entry_months=None):
     """Patients under observation just before each of `times`: entered before it, not yet gone."""
-    times = np.asarray(times, dtype=float)
-    remaining = len(exit_months) - np.searchsorted(np.sort(exit_months), times, side="left")
+    remaining = len(exit_months) - np.searchsorted(np.sort(exit_months), times)
     if entry_months is None:
         return remaining
-    return remaining - (len(entry_months) - np.searchsorted(np.sort(entry_months), times, side="left"))
+    return remaining - (len(entry_months) - np.searchsorted(np.sort(entry_months), times))
 
 
 def confidence_band(survival, hazard_variance, conf_level, interval="log-log"):
@@ -183,7 +185,7 @@ def confidence_band(survival, hazard_variance, conf_level, interval="log-log"):
             shift = error / np.log(survival)
             lower, upper = survival ** np.exp(-shift), survival ** np.exp(shift)
     gone = (survival <= 0) | ((hazard_variance == 0) & (interval == "log-log"))
-    return (np.where(gone, np.nan, np.clip(lower, 0, 1)), np.where(gone, np.nan, np.clip(upper, 0, 1)))
+    return np.where(gone, np.nan, np.maximum(lower, 0)), np.where(gone, np.nan, np.minimum(upper, 1))
 
 
 def median_survival(curve, convention="spss", interval=None):
@@ -221,7 +223,7 @@ def median_survival(curve, convention="spss", interval=None):
                     first_time_at_or_below(curve, upper, 0.5, on_flat_step))
 
 
-def first_time_at_or_below(curve, values, level, on_flat_step="start"):
+def first_time_at_or_below(curve, values, level, on_flat_step):
     """First time at which a step function of the curve is at or below a level; infinity if never.
 
     Parameters
@@ -241,9 +243,9 @@ def first_time_at_or_below(curve, values, level, on_flat_step="start"):
     first = below[0]
     if on_flat_step == "start" or abs(values[first] - level) > KNIFE_EDGE:
         return float(curve.times[first])
-    later = np.flatnonzero((curve.times > curve.times[first]) & ~(np.abs(values - level) <= KNIFE_EDGE))
+    later = np.flatnonzero(~(np.abs(values[first:] - level) <= KNIFE_EDGE))
     if len(later):
-        return float((curve.times[first] + curve.times[later[0]]) / 2)
+        return float((curve.times[first] + curve.times[first + later[0]]) / 2)
     return float(curve.times[first]) if on_flat_step == "middle" else float("inf")
 
 
@@ -252,7 +254,7 @@ def _spss_interval(curve, median):
     if not np.isfinite(median):
         return Estimate(median, None, None, "survival stays above 0.5, so SPSS gives no standard error")
     above = np.flatnonzero((curve.survival >= 0.55 - KNIFE_EDGE) & ((curve.events > 0) | (curve.times == 0)))
-    below = np.flatnonzero((curve.survival <= 0.45 + KNIFE_EDGE) & (curve.events > 0))
+    below = np.flatnonzero(curve.survival <= 0.45 + KNIFE_EDGE)
     at = np.searchsorted(curve.times, median)
     if not len(below):
         return Estimate(median, None, None, "survival stays above 0.45, so SPSS has no density at the median")
@@ -292,22 +294,22 @@ def mean_survival(curve, to_months=None):
     if horizon > curve.longest + 1e-9 and curve.survival[-1] > 0:
         raise SurvivalDataError(
             f"The mean is asked for up to {horizon:g} months, but nobody was followed beyond {curve.longest:g}.")
-    inside = curve.times < horizon
+    inside = slice(np.searchsorted(curve.times, horizon))
     widths = np.diff(np.append(curve.times[inside], horizon))
     areas = curve.survival[inside] * widths
     to_come = np.cumsum(areas[::-1])[::-1]  # area from each time to the horizon
     events, at_risk = curve.events[inside], curve.at_risk[inside]
     survivors = at_risk - events
-    terms = np.where((events > 0) & (survivors > 0), events / np.maximum(at_risk * survivors, 1), 0.0)
-    half = _z(curve.conf_level) * float(np.sqrt(np.sum(to_come**2 * terms)))
-    return Estimate(float(areas.sum()), float(areas.sum() - half), float(areas.sum() + half))
+    terms = np.divide(events, at_risk * survivors, out=np.zeros(len(events)), where=survivors > 0)
+    mean, half = float(areas.sum()), _z(curve.conf_level) * float(np.sqrt(np.sum(to_come**2 * terms)))
+    return Estimate(mean, mean - half, mean + half)
 
 
 def survival_at(curve, months, interval="log-log"):
     """Survival probability at a time, with its interval; not computed beyond the longest follow-up."""
     if months > curve.longest and curve.survival[-1] > 0:
         return Estimate(None, reason=f"nobody was followed to {months:g} months")
-    position = np.searchsorted(curve.times, months + 1e-12, side="right") - 1
+    position = curve.step_at(months)
     lower, upper = (float(limit[position]) for limit in curve.band(interval))
     return Estimate(float(curve.survival[position]), lower, upper)
 
@@ -332,7 +334,7 @@ def at_risk_table(curve, months):
     Morris TP et al. BMJ Open 2019;9:e030215 (KMunicate). The counting is R's and SAS's, not lifelines' default.
     """
     months = np.asarray(months, dtype=float)
-    gone = lambda flags: np.searchsorted(np.sort(curve.exit[flags]), months, side="left")  # noqa: E731
+    gone = lambda flags: np.searchsorted(np.sort(curve.exit[flags]), months)  # noqa: E731
     return pd.DataFrame({"months": months, "at_risk": number_at_risk(months, curve.exit, curve.entry),
                          "events": gone(curve.died), "censored": gone(~curve.died)})
 

@@ -105,13 +105,13 @@ def clock_curves(study, conf_level=0.95, liver_pfs_definition="liver"):
         if name == "liver_pfs":
             elsewhere = progression_months(study)[known] if liver_pfs_definition == "any_or_death" else None
             months, happened = progression_free(patients[known], liver_pfs_definition, elsewhere)
-        curves[name] = kaplan_meier(months, happened.astype(bool), conf_level=conf_level)
+        curves[name] = kaplan_meier(months, happened, conf_level=conf_level)
     return curves
 
 
 def treatment_gap(patients):
     """Months from liver metastasis to first treatment; missing where a clock is."""
-    return (patients.os_liver_metastasis_months - patients.os_treatment_months).rename("treatment_gap_months")
+    return patients.os_liver_metastasis_months - patients.os_treatment_months
 
 
 def groupings(study, early_treatment_months=4.0):
@@ -169,8 +169,8 @@ def _by_meld(study):
 
 def _by_gap(study, early_treatment_months):
     # clocks in decimal months differ by rounding: a gap of 4.0000001 is 4
-    early = treatment_gap(study.patients).round(6).le(early_treatment_months).astype("boolean")
-    early = early.mask(treatment_gap(study.patients).isna())
+    gap = treatment_gap(study.patients)
+    early = gap.round(6).le(early_treatment_months).where(gap.notna())
     cut = f"{early_treatment_months:g} months"
     return Grouping("Time from liver metastasis to treatment", _labelled(early, "early", "late"),
                     {"early": f"≤{cut}", "late": f">{cut}"},
@@ -297,9 +297,8 @@ def model_covariates(study, divided):
             covariates[f"{grouping.title}: {grouping.levels[second]}"] = (
                 np.where(grouping.known, (grouping.labels == second).to_numpy(float), np.nan), False)
     if not study.lacking("patients.os_liver_metastasis_months"):
-        covariates["Treatment gap (months)"] = (treatment_gap(patients).to_numpy(float), True)
-    if not study.lacking("patients.age_years"):
-        covariates["Age (years)"] = (patients.age_years.to_numpy(float), True)
-    if not study.lacking("patients.n_liver_lesions"):
-        covariates["Liver lesions (number)"] = (patients.n_liver_lesions.to_numpy(float), True)
+        covariates["Treatment gap (months)"] = (treatment_gap(patients).to_numpy(), True)
+    for column, title in {"age_years": "Age (years)", "n_liver_lesions": "Liver lesions (number)"}.items():
+        if not study.lacking(f"patients.{column}"):
+            covariates[title] = (patients[column].to_numpy(float), True)
     return covariates

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
+from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.risk_sets import MANY, RiskSets, fit_cox
 
 TIES = ("breslow", "efron", "exact")
@@ -79,9 +79,9 @@ def cox(months, event, covariate, *, ties="breslow", conf_level=0.95, entry=None
     if ties not in TIES:
         raise SurvivalDataError(f"ties {ties!r} is not one of {', '.join(TIES)}.")
     n_events = int(event.sum())
-    reason = why_no_hazard_ratio(months, event, x, entry)
+    reason = why_no_hazard_ratio(months, event, x, entry, ties)
     if reason:
-        score_p = _score_p(months, event, x, entry, ties) if "monotone" in reason else None
+        score_p = _score_p(months, event, x - x.mean(), entry, ties) if "monotone" in reason else None
         return CoxResult(None, None, None, None, None, None, score_p, None, len(x), n_events, ties, reason)
     if ties == "exact" and (too_tied := why_not_exact(months, event)):
         return CoxResult(None, None, None, None, None, None, None, None, len(x), n_events, ties, too_tied)
@@ -103,32 +103,31 @@ def _result(beta, error, score_p, lr_p, n, n_events, ties, conf_level):
                      float(score_p), float(lr_p), n, n_events, ties)
 
 
-def why_no_hazard_ratio(months, event, covariate, entry=None):
+def why_no_hazard_ratio(months, event, covariate, entry=None, ties=None):
     """Say why a covariate has no finite hazard ratio; an empty string where it has one.
 
     With one covariate the partial likelihood is monotone exactly when every event carries the highest value of its
     risk set (hazard ratio to infinity) or every event the lowest (to zero). Heinze and Schemper, Biometrics 2001.
+    The exact likelihood compares the dying with the others at risk alone: where none are left it learns nothing.
     """
     if not event.any():
         return "there are no events"
     if np.ptp(covariate) == 0:
         return "everyone has the same value"
     highest = lowest = True
-    informative = False
     for time in np.unique(months[event]):
-        risk_set = covariate[(months >= time) & (True if entry is None else entry < time)]
-        dying = covariate[(months == time) & event]
-        informative |= np.ptp(risk_set) > 0
-        highest &= bool((dying == risk_set.max()).all())
-        lowest &= bool((dying == risk_set.min()).all())
-        if informative and not highest and not lowest:
+        dies = (months == time) & event
+        at_risk = (months >= time) & (True if entry is None else entry < time)
+        dying, others = covariate[dies], covariate[at_risk & ~dies if ties == "exact" else at_risk]
+        if len(others):
+            highest &= bool(dying.min() >= others.max())
+            lowest &= bool(dying.max() <= others.min())
+        if not highest and not lowest:
             return ""
-    if not informative:
-        return "no event happened while patients of different values were at risk"
-    if highest or lowest:
-        side = "highest" if highest else "lowest"
-        return f"monotone likelihood: every event has the {side} value at risk, so the hazard ratio has no finite estimate"
-    return ""
+    if highest and lowest:
+        return "no event told patients of different values apart"
+    side = "highest" if highest else "lowest"
+    return f"monotone likelihood: every event has the {side} value at risk, so the hazard ratio has no finite estimate"
 
 
 def why_not_exact(months, event):
@@ -137,8 +136,8 @@ def why_not_exact(months, event):
     Its terms run over all ways to choose the dying from those at risk: a million patients with tied days have no such sum.
     """
     sets = RiskSets(months, event)
-    largest = int(sets.at_risk(np.ones(len(months))).max(initial=0)) if (sets.deaths > 1).any() else 0
-    if len(months) > MOST_EXACT or largest > MOST_EXACT_AT_RISK:
+    too_many_tied = (sets.deaths > 1).any() and sets.at_risk(np.ones(len(months))).max() > MOST_EXACT_AT_RISK
+    if len(months) > MOST_EXACT or too_many_tied:
         return f"the exact treatment of ties is computed for at most {MOST_EXACT_AT_RISK} patients at risk"
     return ""
 
@@ -149,8 +148,13 @@ def _by_running_sums(months, event, x, entry, ties):
     return float(fit.coefficients[0]), float(fit.errors[0]), _chi2_p(fit.score_statistic), lr_p
 
 
-def _breslow(months, event, x, entry, ties="breslow"):
-    model = _greenwood(months, event, x, entry, ties)
+def breslow_or_efron(ties):
+    """The treatment of ties where there is no exact one: Efron's if asked for, else Breslow's."""
+    return "efron" if ties == "efron" else "breslow"
+
+
+def _breslow(months, event, x, entry):
+    model = _greenwood(months, event, x[:, None], entry, "breslow")
     return float(model.coef_[0]), float(model.std_error_[0]), _chi2_p(model.score_stat_), _chi2_p(model.lr_stat_)
 
 
@@ -175,9 +179,10 @@ def _exact(months, event, x, entry):
     dying, values, strata = [], [], []
     for time in np.unique(months[event]):
         risk_set = (months >= time) & (True if entry is None else entry < time)
-        if np.ptp(x[risk_set]) == 0 or (months[risk_set] == time)[event[risk_set]].sum() == risk_set.sum():
+        dies = ((months == time) & event)[risk_set]
+        if dies.all():
             continue  # such a stratum carries no information
-        dying.append(((months == time) & event)[risk_set])
+        dying.append(dies)
         values.append(x[risk_set])
         strata.append(np.full(risk_set.sum(), time))
     model = ConditionalLogit(np.concatenate(dying).astype(float), np.concatenate(values)[:, None],
@@ -193,14 +198,14 @@ def _greenwood(months, event, x, entry, ties):
     import greenwood
 
     times = greenwood.Surv(months, event) if entry is None else greenwood.Surv(entry, months, event)
-    return greenwood.CoxPH(ties=ties).fit(times, np.asarray(x, dtype=float).reshape(len(months), -1))
+    return greenwood.CoxPH(ties=ties).fit(times, x)
 
 
 def _score_p(months, event, x, entry, ties):
     """P of the score test, which needs no finite estimate: U(0)^2 / I(0)."""
     sets = RiskSets(months, event, entry)
     which, share = sets.shares(ties)
-    share = np.zeros(len(which)) if share is None else share
+    share = 0.0 if share is None else share
     total, first, second = (sets.at_risk(values)[which] for values in (np.ones(len(x)), x, x**2))
     deaths = sets.deaths[which]
     size = total - share * deaths
@@ -209,13 +214,13 @@ def _score_p(months, event, x, entry, ties):
     if ties == "exact":  # hypergeometric: the dying are drawn without replacement
         spread = spread * (total - deaths) / np.maximum(total - 1, 1)
     score, information = x[event].sum() - mean.sum(), spread.sum()
-    return _chi2_p(score**2 / information) if information > 1e-12 * max(1.0, float(x.var())) else None
+    return _chi2_p(score**2 / information)
 
 
 def _chi2_p(statistic, df=1):
     from scipy.special import chdtrc
 
-    return float(chdtrc(df, max(float(statistic), 0.0)))
+    return float(chdtrc(df, statistic))
 
 
 def _check_covariate(covariate, n_patients):
@@ -304,19 +309,21 @@ def categorical_test(months, event, levels, *, ties="breslow"):
     event; the degrees of freedom are its rank.
     """
     months, event, _ = check_survival(months, event)
-    indicators = pd.get_dummies(pd.Series(levels).reset_index(drop=True)).to_numpy(float)
+    indicators = pd.get_dummies(check_groups(levels, len(months))).to_numpy()
     sets = RiskSets(months, event)
     which, share = sets.shares(ties)
-    share = np.zeros((len(which), 1)) if share is None else share[:, None]
-    size = sets.at_risk(np.ones((len(months), 1)))[which] - share * sets.deaths[which][:, None]
-    mean = (sets.at_risk(indicators)[which] - share * sets.of_deaths(indicators)[which]) / size
+    share = 0.0 if share is None else share[:, None]
+    mean = sets.at_risk(indicators)[which] - share * sets.of_deaths(indicators)[which]
+    mean = mean / mean.sum(axis=1, keepdims=True)
     score = indicators[event].sum(axis=0) - mean.sum(axis=0)
     information = np.diag(mean.sum(axis=0)) - mean.T @ mean
-    df = int(np.linalg.matrix_rank(information, tol=1e-9 * max(1.0, information.max()))) if event.any() else 0
+    sizes, axes = np.linalg.eigh(information)
+    seen = sizes > 1e-9 * sizes.max()
+    df = int(seen.sum())
     if df == 0:
         reason = "there are no events" if not event.any() else "only one level has patients at risk"
         return {"statistic": None, "df": 0, "p_value": None, "reason": reason}
-    statistic = float(score @ np.linalg.pinv(information, rcond=1e-9) @ score)
+    statistic = float((((score @ axes) ** 2)[seen] / sizes[seen]).sum())
     return {"statistic": statistic, "df": df, "p_value": _chi2_p(statistic, df), "reason": ""}
 
 
@@ -358,7 +365,7 @@ def _screen_one(name, column, months, event, ties, conf_level):
     contrast, values = contrast_of(column)
     row["contrast"] = contrast
     if values is None:
-        test = categorical_test(months, event, column, ties="efron" if ties == "efron" else "breslow")
+        test = categorical_test(months, event, column, ties=breslow_or_efron(ties))
         return row | {"p_value": test["p_value"], "df": test["df"], "reason": test["reason"] or "global test"}
     fit = cox(months, event, values, ties=ties, conf_level=conf_level)
     return row | {"hazard_ratio": fit.hazard_ratio, "lower": fit.lower, "upper": fit.upper, "p_value": fit.wald_p,
@@ -367,18 +374,19 @@ def _screen_one(name, column, months, event, ties, conf_level):
 
 def contrast_of(column):
     """What a hazard ratio of this column compares ("" for a number), and its values (None for more than two levels)."""
-    if pd.api.types.is_bool_dtype(column) or all(isinstance(value, (bool, np.bool_)) for value in column):
-        return "yes against no", column.astype(bool).astype(float).to_numpy()
+    if pd.api.types.infer_dtype(column) == "boolean":
+        return "yes against no", column.to_numpy(float)
     if pd.api.types.is_numeric_dtype(column):
-        return "", column.astype(float).to_numpy()
-    levels = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else sorted(column.unique())
-    levels = [level for level in levels if (column == level).any()]
+        return "", column.to_numpy(float)
+    levels = pd.Categorical(column).remove_unused_categories().categories
+    if len(levels) == 1:
+        return "one level", np.zeros(len(column))
     if len(levels) == 2:
         return f"{levels[1]} against {levels[0]}", (column == levels[1]).to_numpy(float)
-    return (f"{len(levels)} levels", None) if len(levels) > 2 else ("one level", np.zeros(len(column)))
+    return f"{len(levels)} levels", None
 
 
-def adjust(p_values, method="holm"):
+def adjust(p_values, method):
     """P values adjusted for their number; missing ones stay missing and do not count.
 
     Parameters
