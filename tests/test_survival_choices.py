@@ -16,6 +16,7 @@ import pytest
 from lifelines import CoxPHFitter
 from scipy import stats
 
+from lib.cohort import read_cohort
 from lib.survival import SurvivalDataError, assumptions, batch, clocks, compare, competing, estimate, groups, regression
 from lib.survival.checks import MOST_IN_SMALL_SAMPLE
 from lib.survival.estimate import kaplan_meier, median_survival
@@ -237,6 +238,12 @@ def test_the_score_of_one_death_by_hand(x, ties):
     assert found.score_p == pytest.approx(stats.chi2(1).sf(3), rel=1e-6)
 
 
+@pytest.mark.parametrize("ties", regression.TIES)
+def test_the_score_of_a_death_beside_one_other_by_hand(ties):
+    """The higher of two dies first: (1 - 1/2)^2 / (1/2 x 1/2) = 1; the last is alone."""
+    assert regression.cox([1.0, 2], [True, True], [1, 0], ties=ties).score_p == pytest.approx(stats.chi2(1).sf(1))
+
+
 def test_a_fit_of_firth_that_does_not_converge_says_so(monkeypatch):
     from firthmodels import FirthCoxPH
 
@@ -406,7 +413,8 @@ def test_incidence_begins_at_0_and_has_the_limits_of_its_step():
     found = competing.cumulative_incidence([1, 2, 3, 3], ["progression", "death", "censored", "censored"])
     part = found["progression"]
     assert list(found) == ["progression", "death"] and part.times[0] == part.incidence[0] == 0 and part.at([0.5, 1, 9]).tolist() == [0, 0.25, 0.25]
-    assert (part.lower[1:] < 0.25).all() and (part.upper[1:] > 0.25).all() and part.lower[0] == part.upper[0] == 0
+    reach = Z95 * math.sqrt(0.25 * 0.75 / 4) / (0.25 * math.log(0.25))
+    assert (part.lower[1], part.upper[1]) == pytest.approx((0.25 ** math.exp(-reach), 0.25 ** math.exp(reach))) and part.lower[0] == part.upper[0] == 0
 
 
 # -- curves ------------------------------------------------------------------------------------------------
@@ -610,3 +618,25 @@ def test_a_gap_at_either_side_of_a_cut_is_named_by_it():
     found = groups._by_gap(SimpleNamespace(patients=patients), 4.0)
     assert found.title == "Time from liver metastasis to treatment" and found.labels.tolist() == ["early", "late", None]
     assert found.in_words == {"early": "patients treated within 4 months of the liver metastasis", "late": "patients treated later"}
+
+
+def test_liver_pfs_is_counted_by_the_definition_asked_for():
+    reference = read_cohort("reference")
+    elsewhere = groups.progression_months(reference)
+    for definition in competing.PFS_DEFINITIONS:
+        months, event = competing.progression_free(reference.patients, definition, elsewhere)
+        curve = groups.clock_curves(reference, liver_pfs_definition=definition)["liver_pfs"]
+        assert curve.exit.tolist() == months.tolist() and curve.died.tolist() == event.tolist()
+    usual, narrow = groups.clock_curves(reference), groups.clock_curves(reference, 0.5)
+    assert same(usual["liver_pfs"], kaplan_meier(*competing.progression_free(reference.patients, "liver"))) and narrow["os_treatment"].conf_level == 0.5
+    sooner = elsewhere < reference.patients.liver_pfs_months.to_numpy()
+    assert sooner.any()  # or the definitions would not be told apart
+
+
+def test_a_response_is_known_at_its_visit_and_named_by_its_criteria():
+    reference = read_cohort("reference")
+    found = groups.groupings(reference)["mrecist_response"]
+    assert found.title == "Imaging response by mRECIST"
+    assert found.in_words == {"responders": "responders by mRECIST", "non_responders": "non-responders"}
+    assert np.array_equal(found.known_months, groups.visit_months(reference.lesions, reference.patients), equal_nan=True)
+    assert same(groups.groupings(reference)["treatment_gap"].counts(), groups.groupings(reference, 4.0)["treatment_gap"].counts())

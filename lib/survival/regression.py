@@ -275,7 +275,7 @@ def firth_cox(months, event, covariate, *, conf_level=0.95):
     response = np.array(list(zip(event, months)), dtype=[("event", bool), ("time", float)])
     scale = x.std()
     # numpy backend: compiling the numba one would take longer than all fits of the chapter
-    model = FirthCoxPH(backend="numpy", gtol=1e-7, xtol=1e-8, max_iter=500, max_halfstep=30, max_step=1.0)
+    model = FirthCoxPH(backend="numpy", gtol=1e-7, max_iter=500, max_halfstep=30, max_step=1.0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a fit that did not converge only warns
