@@ -201,7 +201,7 @@ def merge(months_1, died_1, months_2, died_2, months, died, first):
             j += 1
 
 
-@_jit
+@numba.njit(cache=True, nogil=True)  # called from several threads at once
 def pair_distances(months_1, died_1, months_2, died_2, pairs, flat, scale, at, to, n_figures, place, lower, upper, unit):
     """Distance from what is printed for each pair of a first and a second group's draw.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from lib.another_paper.scale import Scale, kind_of, printed_arrays, scale_of
 from lib.reconstruct.constraints import Interval, MedianRow
 from lib.reconstruct.sampler import Tolerance, TrialConstraints, sample
 
+N_THREADS = 2
 DRAWS_A_GROUP = 2000
 PAIRS_A_DRAW = 100
 FEWEST_DRAWS = 300
@@ -76,8 +78,9 @@ def _pairs(found: Ensemble, split: tuple[int, ...], pinned: tuple[int, int], n_w
     Of several ways to split the events and to place the shortest and longest time each has its share of the effort.
     """
     summary, search = found.summary, replace(found.search, seconds=found.search.seconds / n_ways)
-    draws = [_draw(summary, found.scale, group, events, [number == pin for pin in pinned], search, int(rng.integers(2**31)))
-             for number, (group, events) in enumerate(zip(summary.groups, split, strict=True))]
+    seeds = rng.integers(2**31, size=len(split)).tolist()
+    draws = _side_by_side(lambda number: _draw(summary, found.scale, summary.groups[number], split[number], [number == pin for pin in pinned], search,
+                                               seeds[number]), range(len(split)))
     nothing = (found.months, found.died, found.first, np.empty(0), 0, 0)
     if any(not len(draw[0]) for draw in draws):
         return nothing
@@ -89,11 +92,18 @@ def _pairs(found: Ensemble, split: tuple[int, ...], pinned: tuple[int, int], n_w
         _, flat, scale, at, to = found.settings
         pairs = np.stack([rng.integers(len(draw[0]), size=PAIRS_A_DRAW * DRAWS_A_GROUP // n_ways) for draw in draws], axis=1)
         pairs = pairs[np.unique(pairs[:, 0] * len(draws[1][0]) + pairs[:, 1], return_index=True)[1]]
-        distances = kernels.pair_distances(*draws[0], *draws[1], pairs, flat, scale, at, to, len(found.layout.names), *found.printed)
+        distances = np.concatenate(_side_by_side(lambda part: kernels.pair_distances(
+            *draws[0], *draws[1], part, flat, scale, at, to, len(found.layout.names), *found.printed), np.array_split(pairs, N_THREADS)))
     n_agreed = int((distances == 0).sum())
     order = np.argsort(distances + np.where(distances == 0, -rng.random(len(distances)), 0.0), kind="stable")[:max(n_wanted, math.ceil(MOST_CLIMBS / n_ways))]
     order = order[: n_wanted] if n_agreed >= n_wanted else order
     return *_merged(draws, pairs[order]), np.maximum(distances[order], 0.0), len(pairs), n_agreed
+
+
+def _side_by_side(function, items) -> list:
+    """Results of compiled code that lets other threads run, in the order of the items."""
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        return list(pool.map(function, items))
 
 
 def _own_distances(found: Ensemble, group: str, months: np.ndarray, died: np.ndarray) -> np.ndarray:

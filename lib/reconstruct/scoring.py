@@ -218,7 +218,7 @@ def _propose(months, died, labels, follow_up):
     return 0.0
 
 
-@_jit
+@numba.njit(cache=True, nogil=True)  # two walks go on side by side in threads
 def walk(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_rounds, n_steps, burn_in, seed, decimals,
          kept_months, kept_died, kept_labels, kept_round):
     """Replica exchange: walks at several temperatures that trade places; consistent cohorts are kept.
