@@ -520,8 +520,8 @@ def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
     made = {"survival": pd.Series(True, patients)}
     if study.labs is not None and visit:
         known = study.labs.loc[study.labs["value"].notna() & study.labs["visit"].isin(["baseline", visit]), ["patient", "analyte"]]
-        both = known["patient"][known.duplicated()]
-        made["toxicity"] = pd.Series(patients.isin(both), patients)
+        twice = [own[own.duplicated()] for _, own in known.groupby("analyte", observed=True)["patient"]]
+        made["toxicity"] = pd.Series(patients.isin(pd.unique(pd.concat(twice)) if twice else []), patients)
     if study.lesions is not None and visit:
         measured = study.lesions[study.lesions["longest_diameter_mm"].notna()]
         at = [set(measured.loc[measured["visit"] == when, "patient"]) for when in ("baseline", visit)]
