@@ -300,7 +300,7 @@ def mean_survival(curve, to_months=None):
     to_come = np.cumsum(areas[::-1])[::-1]  # area from each time to the horizon
     events, at_risk = curve.events[inside], curve.at_risk[inside]
     survivors = at_risk - events
-    terms = np.divide(events, at_risk * survivors, out=np.zeros(len(events)), where=survivors > 0)
+    terms = events / np.where(survivors > 0, at_risk * survivors, np.inf)
     mean, half = float(areas.sum()), _z(curve.conf_level) * float(np.sqrt(np.sum(to_come**2 * terms)))
     return Estimate(mean, mean - half, mean + half)
 
