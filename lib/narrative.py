@@ -193,6 +193,7 @@ class Chapter:
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_files:
             downloads.load_writers()  # else each fork would load them anew
+            fig.set_layout_engine("none")  # files are laid out as the figure shown, not each anew
             self.aside.do(self._save_figure, fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
 
