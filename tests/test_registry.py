@@ -190,7 +190,7 @@ def test_an_even_choice_keeps_first_and_last():
 @pytest.mark.parametrize("ties", ["breslow", "efron"])
 def test_residuals_by_running_sums_are_those_of_greenwood(tables, ties):
     months, died, x = arrays(tables)
-    model, found = regression._greenwood(months, died, x, None, ties), risk_sets.cox_residuals(months, died, x, ties)
+    model, found = regression._greenwood(months, died, x[:, None], None, ties), risk_sets.cox_residuals(months, died, x, ties)
     assert found.proportional_p == pytest.approx(model.cox_zph(transform="km").global_test["p_value"], rel=1e-6)
     for kind, ours in (("scaledsch", found.scaled_schoenfeld), ("dfbeta", found.dfbeta), ("dfbetas", found.dfbetas)):
         np.testing.assert_allclose(ours, model.residuals(kind, format="pandas").to_numpy(float)[:, 0], rtol=1e-6, atol=1e-9)
