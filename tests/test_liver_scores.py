@@ -1,6 +1,7 @@
 """Liver scores against published check values, R's tests and hand calculations."""
 
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -176,7 +177,9 @@ def test_paired_change_gives_back_the_published_p_from_published_means():
 
 @pytest.mark.parametrize(("before", "after", "n", "change"), [([], [], 0, None), ([7], [9], 1, 2.0), ([np.nan], [9], 0, None)])
 def test_too_few_pairs_give_no_interval_and_no_test(before, after, n, change):
-    found = paired_change(before, after)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nobody is no accident
+        found = paired_change(before, after)
     assert found.n == n
     assert np.isnan(found.change) if change is None else found.change == change
     assert all(np.isnan([found.lower, found.upper, found.t_p, found.wilcoxon_p]))
