@@ -159,6 +159,11 @@ def test_a_delayed_curve_begins_where_its_risk_set_is_large_enough():
         "naive": None, "delayed": None, "start_months": None, "n": 0, "dependence": None}
 
 
+def test_who_leaves_at_the_start_of_a_conditional_curve_is_not_in_it():
+    months, died, entry = clocks.conditional_on(np.array([2.0, 3, 9]), np.array([True, False, True]), np.array([0.0, 1, 4]), 3.0)
+    assert (months.tolist(), died.tolist(), entry.tolist()) == ([9], [True], [4])
+
+
 def test_progression_elsewhere_ends_the_time_without_progression_only_if_it_comes_no_later():
     patients = pd.DataFrame({"os_treatment_months": [10.0, 10, 10, 10], "liver_pfs_months": [4.0, 6, 10, 8], "liver_progressed": [True, False, False, False],
                              "died": [True, True, True, False]})
@@ -264,3 +269,16 @@ def test_a_response_is_known_at_its_visit_and_named_by_its_criteria():
     assert found.in_words == {"responders": "responders by mRECIST", "non_responders": "non-responders"}
     assert np.array_equal(found.known_months, groups.visit_months(reference.lesions, reference.patients), equal_nan=True)
     assert same(groups.groupings(reference)["treatment_gap"].counts(), groups.groupings(reference, 4.0)["treatment_gap"].counts())
+
+
+def test_without_lesions_nobody_is_known_to_have_progressed_elsewhere():
+    found = groups.progression_months(SimpleNamespace(patients=PATIENTS, lesions=None))
+    assert found.shape == (14,) and np.isnan(found).all()
+
+
+def test_checked_covariates_are_numbers_with_fractions():
+    study = SimpleNamespace(patients=pd.DataFrame({"age_years": [50, 61], "n_liver_lesions": [1, 3]}),
+                            lacking=lambda *needs: tuple(need for need in needs if need == "patients.os_liver_metastasis_months"))
+    found = groups.model_covariates(study, {})
+    assert {name: (values.tolist(), values.dtype, continuous) for name, (values, continuous) in found.items()} == {
+        "Age (years)": ([50, 61], float, True), "Liver lesions (number)": ([1, 3], float, True)}
