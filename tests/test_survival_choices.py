@@ -240,6 +240,13 @@ def test_the_score_of_a_death_beside_one_other_by_hand(ties):
     assert regression.cox([1.0, 2], [True, True], [1, 0], ties=ties).score_p == pytest.approx(stats.chi2(1).sf(1))
 
 
+@pytest.mark.parametrize("ties", regression.TIES)
+def test_the_score_of_a_death_leaves_out_who_has_not_entered(ties):
+    """One of three at risk at 2 dies, alone in its value, and the fourth enters at 3: (1 - 1/3)^2 / (1/3 x 2/3) = 2."""
+    found = regression.cox([2.0, 4, 5, 6], [True, False, False, False], [1, 0, 0, 0], ties=ties, entry=[0, 0, 0, 3])
+    assert found.score_p == pytest.approx(stats.chi2(1).sf(2))
+
+
 def test_a_fit_of_firth_that_does_not_converge_says_so(monkeypatch):
     from firthmodels import FirthCoxPH
 
