@@ -285,7 +285,7 @@ def test_each_patient_has_the_facts_of_its_own():
         # bilirubin 2.5: MELD 3.78 ln 2.5 + 6.43 = 9.9, on dialysis 23.2; MELD 3.0 6 + 4.56 ln 2.5 = 10.2, on dialysis and a woman 23.7; Child-Pugh 2 + 1 + 1
         assert found["meld"].tolist() == [23, 10, 10, 10]
         assert found["meld_3"].fillna(-1).tolist() == [24, 10, -1, -1]
-        assert found["child_pugh"].fillna(-1).tolist() == [7, 7, -1, -1] and found["child_pugh_class"].tolist() == ["B", "B", None, None]
+        assert found["child_pugh"].fillna(-1).tolist() == [7, 7, -1, -1] and found["child_pugh_class"].fillna("unknown").tolist() == ["B", "B", "unknown", "unknown"]
         assert found["meld_band"].tolist() == ["20-29", "10-19", "10-19", "10-19"] and found["albi_grade"].eq(2).all()
 
 
