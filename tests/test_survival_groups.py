@@ -93,6 +93,12 @@ def test_covariates_of_the_patients_are_on_the_scales_that_their_names_say(study
                            "MELD score at 3 months"]
 
 
+def test_levels_of_a_covariate_stand_in_the_order_of_its_groups_and_not_of_the_alphabet(study):
+    """The first is what the others are compared with; by the alphabet of Unicode > would come before \N{LESS-THAN OR EQUAL TO}."""
+    frame = groups.patient_covariates(study, {"treatment_gap": groups._by_gap(study, 4)})
+    assert list(frame["Time from liver metastasis to treatment"].cat.categories) == ["\N{LESS-THAN OR EQUAL TO}4 months", ">4 months"]
+
+
 def test_laboratory_values_are_standardised_at_the_visit_asked_for(study):
     """Bilirubin at baseline is 1, 2, 1, 1: mean 1.25, standard deviation 0.5; creatinine does not vary."""
     values, spread = groups.lab_covariates(study, "baseline")
