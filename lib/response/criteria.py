@@ -211,7 +211,7 @@ def _targets(at_baseline: pd.DataFrame, criterion: Criterion, choice: str) -> pd
     if choice == "largest":
         return _largest(at_baseline, criterion)
     # a lesion without arterial enhancement is no mRECIST target, however large
-    marked = at_baseline.target & ~(at_baseline.size_mm.eq(0) if criterion.viable else False)
+    marked = at_baseline.target & ~(at_baseline.size_mm.eq(0) & criterion.viable)
     _refuse_bad_targets(at_baseline, marked, criterion)
     return marked
 
