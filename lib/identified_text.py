@@ -67,11 +67,11 @@ def claim_sentences(verdicts: pd.DataFrame) -> str:
     """A list with a sentence for each claim that cohorts speak for and against, and for each that only the last printed digits decide."""
     lines = [f"- *{row.claim}*: true in {row.n_for:,} and false in {row.n_against:,} of {row.n_cohorts:,} cohorts found."
              for row in verdicts[verdicts.verdict == UNDECIDED].itertuples()]
-    lines += [f"- *{row.claim}*: {row.verdict} by the figures as printed, yet {'true' if holds_when_exact else 'false'} in no more than "
-              f"{100 * share:.1f}% of the cohorts of the tolerant tier, whose P values and limits may be a little off. The last printed digits decide it."
-              for verdict, holds_when_exact in ((IMPLIED, True), (CONTRADICTED, False))
-              for row in verdicts[verdicts.verdict == verdict].itertuples()
-              if (share := row.tolerant_share if holds_when_exact else 1 - row.tolerant_share) < 1]
+    for row in verdicts[verdicts.verdict.isin([IMPLIED, CONTRADICTED])].itertuples():
+        share, word = (row.tolerant_share, "true") if row.verdict == IMPLIED else (1 - row.tolerant_share, "false")
+        if share < 1:
+            lines.append(f"- *{row.claim}*: {row.verdict} by the figures as printed, yet {word} in no more than {100 * share:.1f}% of the cohorts of "
+                         "the tolerant tier, whose P values and limits may be a little off. The last printed digits decide it.")
     return "\n".join(lines) if lines else "No claim is undecided."
 
 

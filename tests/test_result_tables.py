@@ -4,24 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lib import liver_scores as liver
 from lib.cohort import Cohort
-from lib.liver_scores import (
-    CLASSES,
-    SCORES,
-    albi,
-    albi_grade,
-    before_and_after,
-    child_pugh,
-    child_pugh_class,
-    class_crossings,
-    liver_scores,
-    meld,
-    meld_3,
-    meld_band,
-    meld_change,
-    meld_na,
-    paired_change,
-)
 from lib.published import LEDGER_COLUMNS, judge
 from lib.response import CATEGORIES, agreement, agreement_matrix, assess, best_overall_response, category_counts, month_3_response, reading_spread, response_rates
 from lib.response.course import extrahepatic_progression, is_responder, visit_response
@@ -59,23 +43,23 @@ def graded():
 
 
 def test_every_score_and_class_is_a_column_and_every_patient_and_visit_a_row():
-    found = liver_scores(LABS, PATIENTS)
+    found = liver.liver_scores(LABS, PATIENTS)
     assert list(found.columns) == ["patient", "visit", "meld", "meld_na", "meld_3", "albi", "albi_grade", "child_pugh", "meld_band", "child_pugh_class"]
-    assert set(found.columns) == {"patient", "visit", *SCORES, *CLASSES}
+    assert set(found.columns) == {"patient", "visit", *liver.SCORES, *liver.CLASSES}
     assert found[["patient", "visit"]].to_numpy().tolist() == [[p, v] for p in ("A", "B") for v in ("baseline", "month_3")]
     assert list(found.index) == [0, 1, 2, 3]
 
 
 def test_scores_before_and_after_stand_beside_each_other():
-    found = before_and_after(liver_scores(LABS, PATIENTS), "meld")
+    found = liver.before_and_after(liver.liver_scores(LABS, PATIENTS), "meld")
     assert list(found.columns) == ["baseline", "month_3"] and (found.index.name, list(found.index)) == ("patient", ["A", "B"])
-    turned = before_and_after(liver_scores(LABS, PATIENTS), "meld", "month_3", "month_9")
+    turned = liver.before_and_after(liver.liver_scores(LABS, PATIENTS), "meld", "month_3", "month_9")
     assert list(turned.columns) == ["month_3", "month_9"] and turned["month_3"].notna().all() and turned["month_9"].isna().all()
 
 
 def test_a_change_in_meld_has_the_order_of_the_patients():
     for patients, order in ((None, ["B", "A"]), (PATIENTS, ["A", "B"])):
-        found = meld_change(LABS, patients)
+        found = liver.meld_change(LABS, patients)
         assert list(found.columns) == ["patient", "baseline", "month_3", "increased"] and found.columns.name is None
         assert found["patient"].tolist() == order and str(found["increased"].dtype) == "boolean" and found["baseline"].dtype == float
 
@@ -182,23 +166,23 @@ def test_scores_take_any_column_of_numbers_and_a_missing_one_stays_missing(form)
     """Check values of the formulas: creatinine 1.9, bilirubin 4.0, INR 1.8; sodium 128, albumin 2.8; ALBI of 34.2 umol/L and 28 g/L."""
     creatinine, bilirubin, inr, sodium, albumin = (form([value, None]) for value in (1.9, 4.0, 1.8, 128, 2.8))
     female = form([True, True])
-    for found, expected in ((meld(creatinine, bilirubin, inr), 24), (meld_na(creatinine, bilirubin, inr, sodium), 29),
-                            (meld_3(creatinine, bilirubin, inr, sodium, albumin, female), 31), (albi(form([34.2, None]), form([28, None])), -1.37),
-                            (albi_grade(form([-2, None])), 2), (child_pugh(bilirubin, albumin, inr, form(["none", None]), form([1, None])), 3 + 2 + 2 + 1 + 2)):
+    for found, expected in ((liver.meld(creatinine, bilirubin, inr), 24), (liver.meld_na(creatinine, bilirubin, inr, sodium), 29),
+                            (liver.meld_3(creatinine, bilirubin, inr, sodium, albumin, female), 31), (liver.albi(form([34.2, None]), form([28, None])), -1.37),
+                            (liver.albi_grade(form([-2, None])), 2), (liver.child_pugh(bilirubin, albumin, inr, form(["none", None]), form([1, None])), 3 + 2 + 2 + 1 + 2)):
         assert found[0] == pytest.approx(expected, abs=0.005) and np.isnan(found[1]) and len(found) == 2
-    assert list(child_pugh_class(form([7, None]))) == ["B", None] and list(meld_band(form([20, None]))) == ["20-29", None]
-    changed = paired_change(form([7, 8, None, 5]), form([9, None, 4, 6]))
+    assert list(liver.child_pugh_class(form([7, None]))) == ["B", None] and list(liver.meld_band(form([20, None]))) == ["20-29", None]
+    changed = liver.paired_change(form([7, 8, None, 5]), form([9, None, 4, 6]))
     assert (changed.n, changed.change, changed.n_up) == (2, 1.5, 2)
 
 
 def test_scores_take_single_numbers():
-    assert (meld(1.9, 4.0, 1.8), meld_na(1.9, 4.0, 1.8, 128), meld_3(1.9, 4.0, 1.8, 128, 2.8, True), albi_grade(-1)) == (24, 29, 31, 3)
-    assert child_pugh(1.0, 4.0, 1.0, "mild", 0) == [6] and child_pugh_class(10) == "C" and meld_band(9) == "6-9"
+    assert (liver.meld(1.9, 4.0, 1.8), liver.meld_na(1.9, 4.0, 1.8, 128), liver.meld_3(1.9, 4.0, 1.8, 128, 2.8, True), liver.albi_grade(-1)) == (24, 29, 31, 3)
+    assert liver.child_pugh(1.0, 4.0, 1.0, "mild", 0) == [6] and liver.child_pugh_class(10) == "C" and liver.meld_band(9) == "6-9"
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_crossings_take_any_column(form):
-    found = class_crossings(form(["A", "B", None]), form(["B", "B", "C"]), form(["P1", "P2", "P3"]), ("A", "B", "C"))
+    found = liver.class_crossings(form(["A", "B", None]), form(["B", "B", "C"]), form(["P1", "P2", "P3"]), ("A", "B", "C"))
     assert found.to_dict("records") == [{"patient": "P1", "before": "A", "after": "B", "worse": True}]
-    nobody = class_crossings(form(["A"]), form(["A"]), form(["P1"]), ("A", "B"))
+    nobody = liver.class_crossings(form(["A"]), form(["A"]), form(["P1"]), ("A", "B"))
     assert list(nobody.columns) == ["patient", "before", "after", "worse"] and len(nobody) == 0 and nobody["worse"].dtype == bool

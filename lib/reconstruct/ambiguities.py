@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -247,8 +248,12 @@ def exact_readings(constraints: SurvivalConstraints) -> dict[str, list[Solution]
     dict of str to list of Solution
         By test. Log-rank: all there are. Wald: all that were found.
     """
-    return {test: [each for order in pd.read_csv(file).order for each in solutions_of(order, constraints, test)]
-            for test, file in (("log-rank", EXACT_ORDERS), ("Cox, Wald", WALD_ORDERS))}
+    return {"log-rank": _solutions_on(pd.read_csv(EXACT_ORDERS).order, constraints, "log-rank"),
+            "Cox, Wald": _solutions_on(pd.read_csv(WALD_ORDERS).order, constraints, "Cox, Wald")}
+
+
+def _solutions_on(orders: Iterable[str], constraints: SurvivalConstraints, test: str) -> list[Solution]:
+    return [solution for order in orders for solution in solutions_of(order, constraints, test)]
 
 
 def solutions_of(order: str, constraints: SurvivalConstraints, test: str = "log-rank") -> list[Solution]:
@@ -277,14 +282,13 @@ def main(arguments: list[str] | None = None) -> int:
     tables = [pd.read_parquet(file) for file in files]
     tried = pd.concat(tables, ignore_index=True)
     by_wald = tried[tried.n_readings > 0].sort_values("bits")
-    orders = ["".join("D" if bits >> place & 1 else "c" for place in range(constraints.n)) for bits in by_wald.bits]
+    orders = [str(bounded_order(int(bits), constraints, exhaustive=True)) for bits in by_wald.bits]
     options.out.mkdir(parents=True, exist_ok=True)
     pd.DataFrame({"order": orders, "n_feasible_readings": by_wald.n_readings}).to_csv(options.out / WALD_ORDERS.name, index=False, lineterminator="\n")
     n_possible = len(possible_orders(constraints, np.random.default_rng(0), exhaustive=True))
     n_wald = sum(int(table.n_tried.iloc[0]) for table in tables)
-    by_rank = [each for order in pd.read_csv(EXACT_ORDERS).order for each in solutions_of(order, constraints)]
-    wald = [each for order in orders for each in solutions_of(order, constraints, "Cox, Wald")]
-    table = combinations(dict(zip(TESTS, (by_rank, by_rank, wald))), dict(zip(TESTS, (n_possible, n_possible, n_wald))))
+    by_rank = _solutions_on(pd.read_csv(EXACT_ORDERS).order, constraints, "log-rank")
+    table = combinations(dict(zip(TESTS, (by_rank, by_rank, _solutions_on(orders, constraints, "Cox, Wald")))), dict(zip(TESTS, (n_possible, n_possible, n_wald))))
     table.to_csv(options.out / FILE.name, index=False, lineterminator="\n")
     print(table.to_string(index=False))
     return 0

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from lib import needs
+from lib.baseline import lab_values
 from lib.cohort import DAYS_PER_MONTH
 from lib.survival.checks import SurvivalDataError
 from lib.survival.competing import progression_free
 from lib.survival.estimate import kaplan_meier
-from lib.wide import pivoted
 
 CLOCKS = {
     "os_diagnosis": ("os_diagnosis_months", "died", "Overall survival from diagnosis"),
@@ -269,14 +269,10 @@ def lab_covariates(study, visit):
     SurvivalDataError
         If the cohort has no laboratory values.
     """
-    from lib.units import to_reference_units
-
     if study.labs is None:
         raise SurvivalDataError("No labs: Cox regression on laboratory values is not computed.")
-    at_visit = to_reference_units(study.labs.loc[study.labs.visit == visit, ["patient", "analyte", "value", "unit"]])
-    measured = set(at_visit.analyte)
-    analytes = [a for a in ANALYTES if a in measured] + sorted(measured - set(ANALYTES))
-    wide = pivoted(at_visit, "analyte", "value", analytes).set_index("patient").reindex(study.patients.patient).reset_index(drop=True)
+    wide = lab_values(study, visit).reset_index(drop=True)
+    wide = wide[[a for a in ANALYTES if a in wide] + [a for a in wide if a not in ANALYTES]]
     spread = wide.std(ddof=1)
     return (wide - wide.mean()) / spread.where(spread > 0, 1.0), spread
 
