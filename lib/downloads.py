@@ -85,7 +85,11 @@ def _signed(fig, words: str):
     width, height = fig.get_size_inches()
     line = fig.text(0.06 / width, -0.5 * _STRIP_IN / height, words, ha="left", va="center", fontsize=6, color="0.45")
     line.set_in_layout(False)
+    for legend in fig.legends:  # matplotlib hangs them on the edge of the file, which is now the strip's
+        legend.set_bbox_to_anchor(Bbox.unit(), fig.transFigure)
     try:
         yield Bbox([[0, -_STRIP_IN], [width, height]])
     finally:
         line.remove()
+        for legend in fig.legends:
+            legend.set_bbox_to_anchor(None)

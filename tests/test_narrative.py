@@ -1,5 +1,6 @@
 """What a chapter says and hands on: sentences by hand, escaping through a Markdown renderer, files byte by byte."""
 
+import io
 import json
 import math
 import os
@@ -216,6 +217,23 @@ def test_saved_files_say_whose_patients_they_show_and_the_shown_figure_does_not(
     assert words.encode() in (files / "figure_4_1.pdf").read_bytes()
     assert words in (out / "tables" / "table_4_1.html").read_text("utf-8")
     assert docx.Document(out / "tables" / "table_4_1.docx").paragraphs[-1].text == words
+
+
+@pytest.mark.parametrize("place", ["upper", "lower"])
+def test_the_words_below_a_saved_figure_move_nothing_in_it(place):
+    from PIL import Image
+
+    from lib.downloads import image
+
+    fig, ax = plt.subplots(layout="constrained")
+    ax.plot([0, 1], [0, 1], label="Survival")
+    fig.legend(loc=f"outside {place} center")
+    fig.draw_without_rendering()
+    fig.set_layout_engine("none")
+    plain, signed, plain_again = (Image.open(io.BytesIO(image(fig, "png", 100, words))).convert("RGB") for words in ("", "Invented patients", ""))
+    assert signed.height - plain.height == 20
+    assert signed.crop((0, 0, *plain.size)).tobytes() == plain.tobytes()
+    assert plain_again.tobytes() == plain.tobytes()
 
 
 def test_words_that_go_with_files_of_an_own_cohort():
