@@ -1,7 +1,6 @@
 """Ranges, grades and proved limits: the rule on examples made by hand, and what the written file must not contradict."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from lib.identified import proved, ranges
