@@ -81,6 +81,7 @@ def prepare_worker(folder, admitted=None):
     if admitted:
         os.environ[ADMITTED] = admitted
     preheated.end_with_parent()
+    preheated.share_server()
 
 
 def set_environment(folder):

@@ -31,20 +31,22 @@ def is_serving() -> bool:
 
 
 @contextmanager
-def fork_server(environment: dict):
+def fork_server(environment: dict, modules=PRELOADED):
     """A context for pools and kernels whose processes are forks of one server.
 
     Parameters
     ----------
     environment : dict of str to str
         What must be set before Python starts or a library is imported: hash seed, numbers of threads.
+    modules : sequence of str
+        What it imports; a name that is no module is passed over.
 
     Yields
     ------
     multiprocessing context
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
+    context.set_forkserver_preload(list(modules))
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
@@ -90,6 +92,20 @@ class ForkedKernel:
     def terminate(self):
         """Ask it to end."""
         self.send_signal(signal.SIGTERM)
+
+
+def share_server():
+    """Have kernels of this process, a fork of the server, forked from that server too.
+
+    The standard library knows the server's address here but not its process, and would start another, which has
+    imported nothing.
+    """
+    if is_serving():
+        forkserver._forkserver.ensure_running = _nothing
+
+
+def _nothing():
+    """The server is running as long as the process that started it."""
 
 
 def end_with_parent():

@@ -52,6 +52,12 @@ numpy.random.seed(5)
 assert first != numpy.random.random(), "the state of random numbers was handed on\""""
 
 
+def test_a_chapter_finds_the_libraries_imported(collection, tmp_path):
+    folder = collection(_01_a='import sys\nassert "lifelines" in sys.modules')
+    done = run(folder, "--no-pages", "--preheated", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_chapter_sees_nothing_that_another_has_left(collection, tmp_path):
     folder = collection(_01_a=LEAVES, _02_b=FINDS, _03_c=LEAVES)
     assert len(find_sources(folder)) == 3
