@@ -50,16 +50,20 @@ def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
     -------
     bytes
     """
+    from matplotlib import rc_context
+
     load_writers()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
                 "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
     buffer = io.BytesIO()
-    if not words:
-        fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
-        return buffer.getvalue()
-    name = {"png": "Description", "svg": "Description", "pdf": "Subject"}[kind]
-    with _signed(fig, words) as box:
-        fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata | {"Title": words, name: words}, bbox_inches=box)
+    # else a figure without a layout engine would have one after it is saved
+    with rc_context({"figure.constrained_layout.use": False}):
+        if not words:
+            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+            return buffer.getvalue()
+        name = {"png": "Description", "svg": "Description", "pdf": "Subject"}[kind]
+        with _signed(fig, words) as box:
+            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata | {"Title": words, name: words}, bbox_inches=box)
     return buffer.getvalue()
 
 

@@ -172,7 +172,7 @@ class Chapter:
         """
         if fig is None:
             return
-        from lib.figures.style import DISPLAY_DPI
+        from lib.figures.style import DISPLAY_DPI, lay_out
 
         fig = getattr(fig, "figure", fig)
         if self.publication:
@@ -186,6 +186,7 @@ class Chapter:
                 return
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
+        lay_out(fig, DISPLAY_DPI)  # files are laid out as the figure shown, not each anew
         png = downloads.image(fig, "png", dpi=DISPLAY_DPI)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
         _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
@@ -193,7 +194,6 @@ class Chapter:
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_files:
             downloads.load_writers()  # else each fork would load them anew
-            fig.set_layout_engine("none")  # files are laid out as the figure shown, not each anew
             self.aside.do(self._save_figure, fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
 
@@ -399,8 +399,8 @@ class Chapter:
         from lib.figures.style import PRINT_DPI
 
         folder = _folder(self.out / "figures")
-        for kind in ("png", "svg", "pdf"):
-            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi=PRINT_DPI, words=self.whose_patients))
+        for kind, dpi in PRINT_DPI.items():
+            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi, self.whose_patients))
 
     @staticmethod
     def _use_style() -> None:
