@@ -1,6 +1,8 @@
 """Imported once by the fork server of `lib.preheated`: what the chapters and their kernels are made of."""
 
 # ruff: noqa: F401
+import gc
+
 import docx
 import firthmodels
 import fontTools.subset
@@ -22,3 +24,7 @@ import pandera.pandas
 import papermill
 import scipy.stats
 import statsmodels.stats.multitest
+
+# what is imported stays; a fork need not look through it, and so have it copied, each time it collects garbage
+gc.collect()
+gc.freeze()
