@@ -236,6 +236,20 @@ def test_the_words_below_a_saved_figure_move_nothing_in_it(place):
     assert plain_again.tobytes() == plain.tobytes()
 
 
+def test_a_figure_is_drawn_once_for_each_of_its_files(shown, out, monkeypatch):
+    from lib.figures.style import use_style
+
+    use_style()  # has matplotlib lay out every figure
+    draws = []
+    draw = plt.Figure.draw
+    monkeypatch.setattr(plt.Figure, "draw", lambda figure, renderer: draws.append(type(renderer).__name__) or draw(figure, renderer))
+    chapter = Chapter("04_survival", REFERENCE)
+    chapter.aside.finish()  # what is saved from now on is saved at once
+    chapter.figure(drawn(), "4.1", caption="c", alt="a")
+    # the figure shown, then its files: PNG, SVG, PDF
+    assert draws == ["RendererAgg", "RendererAgg", "MixedModeRenderer", "MixedModeRenderer"]
+
+
 def test_words_that_go_with_files_of_an_own_cohort():
     from lib.downloads import whose_patients
 
