@@ -145,14 +145,16 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES, with
 
 def _read_admitted(folder: Path, tables: tuple[str, ...], without: tuple[str, ...]) -> Cohort | None:
     """The tables wanted of a cohort that this run has checked, without checking them again; None where they are small."""
-    typed = {}
+    typed, labels = {}, None
     for table in ("patients", *tables):
         for path in table_files(folder, table):
             wanted = tuple(column.name for column in CONTRACT[table] if f"{table}.{column.name}" not in without)
-            typed[table] = read_trusted(path, table, wanted)
-            if typed[table] is None:
+            frame = read_trusted(path, table, wanted)
+            if frame is None:
                 return None
-    return _settle(folder.name, typed, _is_invented(folder)) if "patients" in typed else None
+            labels = pd.Index(frame["patient"]) if table == "patients" else labels
+            typed[table] = frame if labels is None else _sharing(frame, labels)
+    return _settle(folder.name, typed, _is_invented(folder), labels) if "patients" in typed else None
 
 
 def _in_their_files(problems, files: dict[str, Path]) -> list[Problem]:
@@ -266,16 +268,21 @@ def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem]
     return _settle(name, typed, invented)
 
 
-def _settle(name: str, typed: dict[str, pd.DataFrame], invented: bool) -> Cohort:
+def _settle(name: str, typed: dict[str, pd.DataFrame], invented: bool, labels: pd.Index | None = None) -> Cohort:
     settled = {table: _settled(frame) for table, frame in typed.items()}
-    labels = pd.CategoricalDtype(settled["patients"]["patient"])
-    for frame in settled.values():
-        if isinstance(frame["patient"].dtype, pd.CategoricalDtype):
-            # one list of labels for all long tables: two lists of a million would be compared at every step
-            frame["patient"] = frame["patient"].astype(labels)
+    labels = pd.Index(settled["patients"]["patient"]) if labels is None else labels
+    settled = {table: _sharing(frame, labels) for table, frame in settled.items()}
     if not invented and "age_years" in settled["patients"]:
         settled["patients"]["age_years"] = cap_ages(settled["patients"]["age_years"])
     return Cohort(name=name, invented=invented, **settled)
+
+
+def _sharing(frame: pd.DataFrame, labels: pd.Index) -> pd.DataFrame:
+    """The frame with the one list of patients of all long tables, which need not be kept, and compared at every step, by the million."""
+    cells = frame["patient"]
+    if isinstance(cells.dtype, pd.CategoricalDtype) and cells.cat.categories is not labels:
+        frame["patient"] = cells.cat.set_categories(labels)
+    return frame
 
 
 def _header_problems(table: str, frame: pd.DataFrame) -> list[Problem]:

@@ -106,29 +106,42 @@ def assess(lesions: pd.DataFrame, criterion: str | Criterion = RECIST, targets: 
     if not isinstance(criterion, Criterion):
         raise ResponseError(f"criterion '{criterion}' is unknown; use one of {', '.join(CRITERIA)}.")
     coded = [name for name in lesions.columns.intersection(["patient", "lesion"]) if isinstance(lesions[name].dtype, pd.CategoricalDtype)]
-    try:  # a registry: numbers are grouped and joined many times faster than a million names
-        judged = _assessed(lesions.assign(**{name: lesions[name].cat.codes for name in coded}), criterion, targets)
+    numbered = lesions.copy(deep=False)  # a registry: numbers are grouped and joined many times faster than a million names
+    for name in coded:
+        numbered[name] = lesions[name].cat.codes
+    try:
+        judged = _assessed(numbered, criterion, targets)
     except ResponseError:
         judged = _assessed(lesions.astype(dict.fromkeys(coded, object)), criterion, targets)  # says it with the names
-    return judged if "patient" not in coded else judged.assign(patient=pd.Categorical.from_codes(judged.patient, dtype=lesions.patient.dtype))
+    if "patient" in coded:
+        judged["patient"] = pd.Categorical.from_codes(judged.patient, dtype=lesions.patient.dtype)
+    return judged
 
 
 def _assessed(lesions: pd.DataFrame, criterion: Criterion, targets: str) -> pd.DataFrame:
     rows = _judged(lesions, criterion)
-    visits = _visits(rows)
+    judged = _visits(rows)
+    for name in ("visit_day", "viable_diameter_mm", "short_axis_mm"):  # no more needed, and else copied by the million
+        del rows[name]
     if criterion.compartment != "all":
         rows = rows[rows.extrahepatic.eq(criterion.compartment == "extrahepatic")]
     at_baseline = rows[rows.visit.eq(BASELINE)]
     is_target = _targets(at_baseline, criterion, targets)
-    at_baseline = at_baseline[["patient", "lesion_number"]]  # the rest would be copied by the million
+    at_baseline = at_baseline[["patient", "lesion_number"]]
     targets, non_targets = at_baseline[is_target], at_baseline[~is_target]
-    judged = (visits
-              .join(targets.groupby("patient").size().rename("n_targets"), on="patient")
-              .join(non_targets.groupby("patient").size().rename("n_non_targets"), on="patient")
-              .join(_target_sums(_followed(rows, targets)), on="visit_number")
-              .join(_non_targets(_followed(rows, non_targets)), on="visit_number")
-              .join(_new_lesions(rows, criterion), on="visit_number"))
+    judged["n_targets"] = judged.patient.map(targets.patient.value_counts())
+    judged["n_non_targets"] = judged.patient.map(non_targets.patient.value_counts())
+    _set_beside(judged, _target_sums(_followed(rows, targets)))
+    _set_beside(judged, _non_targets(_followed(rows, non_targets)))
+    _set_beside(judged, _new_lesions(rows, criterion))
     return _categories(judged, criterion)
+
+
+def _set_beside(judged: pd.DataFrame, by_visit: pd.DataFrame) -> None:
+    """Add columns found by the number of a visit, missing for a visit without them; `join` would copy all other columns each time."""
+    place = by_visit.index.get_indexer(judged.visit_number)
+    for name, values in by_visit.items():
+        judged[name] = values.array.take(place, allow_fill=True)
 
 
 # -- lesions -------------------------------------------------------------------------------------------
@@ -162,14 +175,16 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
         rows["size_mm"] = rows.longest_diameter_mm.where(~rows.node, rows.short_axis_mm)
     normal_node = rows.node & (rows.size_mm < NORMAL_NODE_MM) & (not criterion.viable)
     rows["gone"] = rows.size_mm.eq(0) | normal_node
+    patient, patients = pd.factorize(rows.patient)
     for name in ("lesion", "visit"):
-        rows[f"{name}_number"] = rows.groupby(["patient", name], sort=False, observed=True).ngroup()
+        word, words = pd.factorize(rows[name])
+        rows[f"{name}_number"] = pd.factorize(patient * len(words) + word)[0]
     _refuse_contradictions(rows)
     return rows
 
 
 def _refuse_contradictions(rows: pd.DataFrame) -> None:
-    repeated = rows.duplicated(["lesion_number", "visit_number"])
+    repeated = pd.Series(rows.lesion_number * (rows.visit_number.max() + 1) + rows.visit_number).duplicated()
     if repeated.any():
         row = rows[repeated].iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} is listed twice at visit {row.visit}; keep one row.")
