@@ -303,19 +303,30 @@ def standardised_difference(variable: Variable, in_a: pd.Series, in_b: pd.Series
     ----------
     Austin PC. Stat Med 2009;28:3083-3107. Yang D, Dalton JE. SAS Global Forum 2012, paper 335.
     """
-    values = variable.values.reset_index(drop=True)
-    a, b = (values[np.asarray(members, dtype=bool)].dropna() for members in (in_a, in_b))
-    if min(len(a), len(b)) < (1 if variable.levels else 2):
+    a, b = (_in_group(variable, members) for members in (in_a, in_b))
+    return _difference(variable, a, b)
+
+
+def _in_group(variable: Variable, members: pd.Series) -> np.ndarray | None:
+    """Proportions of all categories but the last, which follows from them, or mean and variance; None where too few are known."""
+    own = variable.values.reset_index(drop=True)[np.asarray(members, dtype=bool)].dropna()
+    if len(own) < (1 if variable.levels else 2):
+        return None
+    if variable.levels:
+        return np.array([(own == level).mean() for level in variable.levels[:-1]])
+    own = own.astype(float)
+    return np.array([own.mean(), own.var(ddof=1)])
+
+
+def _difference(variable: Variable, a: np.ndarray | None, b: np.ndarray | None) -> float:
+    if a is None or b is None:
         return np.nan
     if variable.levels:
-        return _distance_of_proportions(a, b, variable.levels)
-    a, b = a.astype(float), b.astype(float)
-    return _over_spread(abs(a.mean() - b.mean()), np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / 2))
+        return _distance_of_proportions(a, b)
+    return _over_spread(abs(a[0] - b[0]), np.sqrt((a[1] + b[1]) / 2))
 
 
-def _distance_of_proportions(a: pd.Series, b: pd.Series, levels: Sequence[str]) -> float:
-    # one category follows from the others, so the last is left out
-    p, q = (np.array([(own == level).mean() for level in levels[:-1]]) for own in (a, b))
+def _distance_of_proportions(p: np.ndarray, q: np.ndarray) -> float:
     spread = (np.diag(p) - np.outer(p, p) + np.diag(q) - np.outer(q, q)) / 2
     difference = p - q
     inverse = np.linalg.pinv(spread, rcond=1e-10, hermitian=True)
@@ -348,8 +359,8 @@ def largest_difference(variable: Variable, groups: pd.Series,
         Missing value and empty names where no pair can be compared.
     """
     labels, variable = groups.reset_index(drop=True), _as_categories(variable)
-    pairs = [(standardised_difference(variable, labels == a, labels == b), a, b)
-             for a, b in combinations(order or groups_present(labels), 2)]
+    groups_of = {group: _in_group(variable, labels == group) for group in order or groups_present(labels)}
+    pairs = [(_difference(variable, groups_of[a], groups_of[b]), a, b) for a, b in combinations(groups_of, 2)]
     measured = [pair for pair in pairs if not np.isnan(pair[0])]
     return max(measured, key=lambda pair: pair[0], default=(np.nan, "", ""))
 

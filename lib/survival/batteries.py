@@ -75,10 +75,11 @@ def screen_labs(study, landmark_months: float, *, ties, conf_level) -> tuple[dic
     time, died = study.patients.os_treatment_months.to_numpy(float), study.patients.died.to_numpy(bool)
     still = time > landmark_months
     screens, spreads = {}, {}
+    at_visit = {visit: lab_covariates(study, visit) for visit in ("baseline", "month_3")}
     for heading, visit, kept, since in [("baseline", "baseline", np.ones(len(died), bool), 0.0),
                                         ("3 months", "month_3", np.ones(len(died), bool), 0.0),
                                         ("landmark", "month_3", still, landmark_months)]:
-        values, spreads[heading] = lab_covariates(study, visit)
+        values, spreads[heading] = at_visit[visit]
         if kept.any() and len(values.columns):
             screens[heading] = univariate_screen(values[kept].reset_index(drop=True), time[kept] - since, died[kept], ties=ties,
                                                  conf_level=conf_level)

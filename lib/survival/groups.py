@@ -44,6 +44,8 @@ class Grouping:
         Months from first treatment at which the level became known; None where it was known at treatment.
     patients : dict
         Level -> its patients in a sentence; where empty, the names of the levels in italics.
+    scores : pandas.DataFrame or None, shape (n_patients, ...)
+        The scores that the levels were read from, for whoever wants them too; None where there are none.
     """
 
     title: str
@@ -51,6 +53,7 @@ class Grouping:
     levels: dict
     known_months: np.ndarray | None = None
     patients: dict = field(default_factory=dict)
+    scores: pd.DataFrame | None = None
 
     @property
     def in_words(self):
@@ -158,13 +161,18 @@ def _by_extrahepatic(study):
                     patients={"no": "patients without extrahepatic disease", "yes": "patients with extrahepatic disease"})
 
 
-def _by_meld(study):
+def _meld(study):
+    """MELD of each patient at `baseline` and `month_3`, and whether it `increased`."""
     from lib.liver_scores import meld_change
 
-    change = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
+    return meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
+
+
+def _by_meld(study):
+    change = _meld(study)
     return Grouping("MELD score at 3 months", _labelled(change.increased, "increased", "not_increased"),
                     {"not_increased": "Decreased or stable", "increased": "Increased"}, visit_months(study.labs, study.patients),
-                    {"not_increased": "patients whose MELD score fell or stayed the same", "increased": "patients whose MELD score rose"})
+                    {"not_increased": "patients whose MELD score fell or stayed the same", "increased": "patients whose MELD score rose"}, change)
 
 
 def _by_gap(study, early_treatment_months):
@@ -237,9 +245,7 @@ def patient_covariates(study, divided):
     if not study.lacking("patients.os_liver_metastasis_months"):
         frame["Treatment gap, per month"] = treatment_gap(patients)
     if study.labs is not None:
-        from lib.liver_scores import meld_change
-
-        scores = meld_change(study.labs, study.patients).set_index("patient").reindex(study.patients.patient)
+        scores = divided["meld_change"].scores if "meld_change" in divided else _meld(study)
         frame["MELD at baseline, per point"] = scores.baseline.to_numpy()
         frame["MELD at 3 months, per point"] = scores.month_3.to_numpy()
     for grouping in divided.values():

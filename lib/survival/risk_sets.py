@@ -31,16 +31,22 @@ class RiskSets:
         Distinct times with an event.
     deaths : ndarray of int, shape (n_times,)
         Events at each.
+    at : ndarray of int, shape (n_events,)
+        Position in `times` of each event, in the order given.
     """
 
     def __init__(self, months, event, entry=None):
         self._order = np.argsort(months, kind="stable")
-        exits = months[self._order]
-        self.times = np.unique(months[event])
+        exits, dying = months[self._order], event[self._order]
+        ends = exits[dying]
+        first = np.append(True, ends[1:] != ends[:-1])[:len(ends)]
+        self.times = ends[first]
         self._first = np.searchsorted(exits, self.times, side="left")
         self._event = event
-        self._at = np.searchsorted(self.times, months[event])
-        self.deaths = np.bincount(self._at, minlength=len(self.times))
+        at = np.empty(len(months), np.intp)
+        at[self._order[dying]] = np.cumsum(first) - 1
+        self.at = at[event]
+        self.deaths = np.bincount(self.at, minlength=len(self.times))
         self._entered = None
         if entry is not None:
             self._entered = np.argsort(entry, kind="stable")
@@ -57,8 +63,8 @@ class RiskSets:
         """Sum of `values` over those with an event at each event time."""
         values = values[self._event]
         if values.ndim == 1:
-            return np.bincount(self._at, weights=values, minlength=len(self.times))
-        return np.column_stack([np.bincount(self._at, weights=column, minlength=len(self.times)) for column in values.T])
+            return np.bincount(self.at, weights=values, minlength=len(self.times))
+        return np.column_stack([np.bincount(self.at, weights=column, minlength=len(self.times)) for column in values.T])
 
     def shares(self, ties):
         """Event time of each event, and the share of the tied dying that Efron's rule takes out of its risk set."""
@@ -114,7 +120,10 @@ def fit_cox(months, event, covariates, entry=None, ties="breslow"):
     FloatingPointError
         Where the likelihood has no maximum within reach.
     """
-    sets = RiskSets(months, event, entry)
+    return _fitted(RiskSets(months, event, entry), covariates, ties)
+
+
+def _fitted(sets, covariates, ties):
     beta = np.zeros(covariates.shape[1])
     value, score, information = null = _derivatives(sets, covariates, beta, ties)
     for _ in range(MOST_STEPS):
@@ -197,12 +206,13 @@ def cox_residuals(months, event, x, ties="breslow"):
 
     scale = x.std()
     z = (x - x.mean()) / scale
-    fit = fit_cox(months, event, z[:, None], ties=ties)
+    sets = RiskSets(months, event)
+    fit = _fitted(sets, z[:, None], ties)
     beta, variance = fit.coefficients[0], fit.errors[0] ** 2
-    sets, risk = RiskSets(months, event), np.exp(z * fit.coefficients[0])
+    risk = np.exp(z * fit.coefficients[0])
     mean, spread = _means_at_risk(sets, np.column_stack([risk, risk * z, risk * z**2]), ties)
     order = np.argsort(months[event], kind="stable")
-    at = np.searchsorted(sets.times, months[event][order])
+    at = sets.at[order]
     schoenfeld = z[event][order] - mean[at]
 
     deaths, at_risk = sets.deaths, sets.at_risk(np.ones(len(x)))
@@ -217,7 +227,7 @@ def cox_residuals(months, event, x, ties="breslow"):
     until = np.searchsorted(sets.times, months, side="right")
     summed, summed_mean = (np.concatenate([[0.0], np.cumsum(each)])[until] for each in (hazard, hazard * breslow))
     dfbeta = -risk * (z * summed - summed_mean)
-    dfbeta[event] += z[event] - breslow[np.searchsorted(sets.times, months[event])]
+    dfbeta[event] += z[event] - breslow[sets.at]
     dfbeta *= variance
     return CoxResiduals(float(chdtrc(1, score**2 / left)), (schoenfeld * variance * len(at) + beta) / scale, dfbeta / scale,
                         dfbeta / np.sqrt(variance))
