@@ -186,7 +186,7 @@ def lab_values(study: Cohort, visit: str) -> pd.DataFrame:
     if study.labs is None:
         return pd.DataFrame(index=patients)
     at_visit = to_reference_units(study.labs.loc[study.labs["visit"] == visit, ["patient", "analyte", "value", "unit"]])
-    return pivoted(at_visit, "analyte", "value", sorted(set(at_visit["analyte"]))).set_index("patient").reindex(patients)
+    return pivoted(at_visit, "analyte", "value", sorted(at_visit["analyte"].unique())).set_index("patient").reindex(patients)
 
 
 def liver_lesions_at_baseline(study: Cohort) -> pd.DataFrame:
@@ -468,11 +468,11 @@ def _item_name(column: str) -> str:
 def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Series]:
     items = {}
     for visit in lesions["visit"].unique():
-        rows = lesions[(lesions["visit"] == visit)]
-        measured = rows[rows["longest_diameter_mm"].notna()]
-        items[f"lesions measured, {_item_name(visit)}"] = pd.Series(patients.isin(measured["patient"]), patients)
+        at_visit = lesions["visit"] == visit
+        measured = lesions["patient"][at_visit & lesions["longest_diameter_mm"].notna()]
+        items[f"lesions measured, {_item_name(visit)}"] = pd.Series(patients.isin(measured), patients)
         if "viable_diameter_mm" in lesions:
-            targets = rows[rows["target"] & ~rows["extrahepatic"]]
+            targets = lesions.loc[at_visit & lesions["target"] & ~lesions["extrahepatic"], ["patient", "viable_diameter_mm"]]
             complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"], observed=True).all()
             items[f"enhancement, {_item_name(visit)}"] = complete.reindex(patients).eq(True)
     return items
@@ -505,7 +505,7 @@ def responses(study: Cohort, visit: str | None) -> dict[str, pd.Series]:
     """
     from lib.response import month_3_response
 
-    if study.lesions is None or visit not in set(study.lesions["visit"]):
+    if study.lesions is None or visit not in study.lesions["visit"].unique():
         return {}
     return {criterion: month_3_response(study.lesions, criterion, study.patients["patient"], visit)
             for criterion in ("RECIST", *(() if study.lacking("lesions.viable_diameter_mm") else ("mRECIST",)))}
@@ -534,9 +534,9 @@ def analysed(study: Cohort, visit: str | None) -> pd.DataFrame:
         twice = [own[own.duplicated()] for _, own in known.groupby("analyte", observed=True)["patient"]]
         made["toxicity"] = pd.Series(patients.isin(pd.unique(pd.concat(twice)) if twice else []), patients)
     if study.lesions is not None and visit:
-        measured = study.lesions[study.lesions["longest_diameter_mm"].notna()]
-        at = [set(measured.loc[measured["visit"] == when, "patient"]) for when in ("baseline", visit)]
-        made["response"] = pd.Series(patients.isin(at[0] & at[1]), patients)
+        measured = study.lesions.loc[study.lesions["longest_diameter_mm"].notna(), ["patient", "visit"]]
+        at = [patients.isin(measured["patient"][measured["visit"] == when]) for when in ("baseline", visit)]
+        made["response"] = pd.Series(at[0] & at[1], patients)
     return pd.DataFrame(made, index=patients)
 
 

@@ -264,7 +264,7 @@ def visit_times(study: Cohort, visit: str | None, protocol: Protocol = PAPER) ->
         table = getattr(study, source)
         if table is None or visit is None or "visit_day" not in table:
             continue
-        days = table[table["visit"] == visit].groupby("patient", sort=False, observed=True)["visit_day"].max()
+        days = table.loc[table["visit"] == visit, ["patient", "visit_day"]].groupby("patient", sort=False, observed=True)["visit_day"].max()
         made.append(pd.DataFrame({"patient": days.index, "source": source, "day": days.to_numpy(),
                                   "months": days.to_numpy() / DAYS_PER_MONTH,
                                   "in_window": days.between(first, last).to_numpy()}))

@@ -318,7 +318,8 @@ def worst_grades(grades: pd.DataFrame, patients, visit: str = "month_3", analyte
         Indexed by patient: ``worst_grade`` (Int64), ``n_graded`` (analytes graded), ``worst_terms`` (text).
         A worst grade over fewer than all analytes is a lower bound.
     """
-    at_visit = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
+    read = ["patient", "analyte", "term", "grade", *(["new_or_worsened"] if only_new else [])]
+    at_visit = grades.loc[(grades["visit"] == visit) & grades["analyte"].isin(analytes), read]
     grade = at_visit["grade"]
     if only_new:
         grade = grade * at_visit["new_or_worsened"]
@@ -385,7 +386,7 @@ def shift_table(grades: pd.DataFrame, term: str, visit: str = "month_3") -> pd.D
         value are left out.
     """
     order = [*GRADES[:-1], "missing"]
-    wide = pivoted(grades[grades["term"] == term], "visit", "grade", [BASELINE, visit])[[BASELINE, visit]]
+    wide = pivoted(grades.loc[grades["term"] == term, ["patient", "visit", "grade"]], "visit", "grade", [BASELINE, visit])[[BASELINE, visit]]
     wide = wide.dropna(how="all").astype(object)
     wide = wide.where(wide.notna(), "missing")
     return pd.crosstab(wide[BASELINE], wide[visit]).reindex(index=order, columns=order, fill_value=0)
@@ -412,7 +413,8 @@ def liver_injury(labs: pd.DataFrame, after: str = BASELINE) -> pd.DataFrame:
     ----------
     FDA. Guidance for industry: drug-induced liver injury (2009). Watkins PB, et al. Hepatology 2011;54:1480-1485.
     """
-    later = labs[(labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])]
+    wanted = (labs["visit"] != after) & labs["analyte"].isin(["alt", "ast", "bilirubin", "alp"])
+    later = labs.loc[wanted, labs.columns.intersection(["patient", "analyte", "value", "upper_normal"])]
     times = later["value"] / (later["upper_normal"] if "upper_normal" in later else np.nan)
     peaks = times.groupby([later["patient"], later["analyte"].astype(object)], observed=True).max().unstack("analyte")
     peaks = peaks.reindex(index=pd.Index(labs["patient"].unique(), name="patient"), columns=["alt", "ast", "bilirubin", "alp"])

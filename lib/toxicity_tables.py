@@ -91,7 +91,8 @@ def grade_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, analyt
     """Patients per grade of each analyte at a visit, with any grade and any new or worsened one."""
     rows = []
     for analyte in analytes:
-        own = grades[(grades["analyte"] == analyte) & (grades["visit"] == visit)].dropna(subset="grade")
+        wanted = (grades["analyte"] == analyte) & (grades["visit"] == visit)
+        own = grades.loc[wanted, ["grade", "new_or_worsened"]].dropna(subset="grade")
         known = own["new_or_worsened"].dropna()
         counts = {f"Grade {grade}": int((own["grade"] == grade).sum()) for grade in LAB_GRADES} if len(own) else {}
         rows.append({"Analyte": ANALYTE_NAMES[analyte], "Graded": f"{len(own)}/{len(patients)}",

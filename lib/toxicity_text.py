@@ -20,7 +20,8 @@ def _in_text(analyte: str) -> str:
 
 def most_changed(grades: pd.DataFrame, visit: str, analytes=toxicity.PAPER_ANALYTES) -> str:
     """Which analytes most often had a new or worsened grade, and which reached grade 3."""
-    later = grades[(grades["visit"] == visit) & grades["analyte"].isin(analytes)]
+    wanted = (grades["visit"] == visit) & grades["analyte"].isin(analytes)
+    later = grades.loc[wanted, ["patient", "analyte", "grade", "new_or_worsened"]]
     known = later.dropna(subset="new_or_worsened")
     if known.empty:
         return "No analyte can be graded at both visits."

@@ -31,9 +31,10 @@ def visit_meant(table: pd.DataFrame | None, asked: str = MONTH_3) -> str:
     """
     if table is None:
         return asked
-    later = table[table["visit"] != BASELINE]
-    if later.empty or asked in set(later["visit"]):
+    is_later = table["visit"] != BASELINE
+    if not is_later.any() or asked in table["visit"][is_later].unique():
         return asked
+    later = table[is_later]
     if "visit_day" in later and later["visit_day"].notna().any():
         days = later.groupby("visit", sort=False, observed=True)["visit_day"].median().dropna()
         return str((days - MEANT_MONTHS * DAYS_PER_MONTH).abs().idxmin())

@@ -48,8 +48,9 @@ def plot_before_after(grades: pd.DataFrame, analytes: dict[str, str], visit: str
     n_rows = -(-len(analytes) // 2)
     figure = Figure(figsize=(WIDTH_IN, 2.1 * n_rows + 0.3), layout="constrained")
     axes = figure.subplots(n_rows, 2, squeeze=False).ravel()
+    drawn = ["patient", "visit", "value", "lower_normal", "upper_normal", "new_or_worsened"]
     for ax, (analyte, name) in zip(axes, analytes.items()):
-        _panel(ax, grades[grades["analyte"] == analyte].drop_duplicates(["patient", "visit"]), analyte, visit, at_most)
+        _panel(ax, grades.loc[grades["analyte"] == analyte, drawn].drop_duplicates(["patient", "visit"]), analyte, visit, at_most)
         ax.set_title(name)
     for ax in axes[len(analytes):]:
         ax.set_axis_off()

@@ -106,7 +106,7 @@ def extrahepatic_progression(lesions: pd.DataFrame, patients=None, visit: str = 
     """
     patients = pd.unique(lesions.patient) if patients is None else patients
     concerned = lesions[lesions.patient.isin(lesions.patient[lesions.extrahepatic.eq(True)])]
-    if visit not in set(concerned.visit):
+    if visit not in concerned.visit.unique():
         concerned = lesions  # among all visits it is seen whether that is a visit's name
     return month_3_response(concerned, OUTSIDE_LIVER, patients, visit, targets).eq("PD").rename("extrahepatic_progression")
 

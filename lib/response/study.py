@@ -109,7 +109,7 @@ def judge_cohort(study: Cohort, visit: str = LANDMARK_VISIT, targets: str = "rec
 
 def _other_visits(lesions: pd.DataFrame, visit: str) -> str:
     """The follow-up visits there are where none has the landmark's name; empty where one has, or there is none."""
-    names = sorted(set(lesions.visit) - {BASELINE})
+    names = sorted(set(lesions.visit.unique()) - {BASELINE})
     return "" if visit in names else ", ".join(names)
 
 

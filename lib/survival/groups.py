@@ -199,7 +199,7 @@ def visit_months(table, patients, visit="month_3"):
     """Months from first treatment to a visit (its last day), shape (n_patients,); missing where there was none or no day is recorded."""
     if "visit_day" not in table:
         return np.full(len(patients), np.nan)
-    days = table[table.visit == visit].groupby("patient", observed=True).visit_day.max()
+    days = table.loc[table.visit == visit, ["patient", "visit_day"]].groupby("patient", observed=True).visit_day.max()
     return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
 
 
