@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import cohort_files
+from lib import ADMITTED, cohort_files
 from lib.cohort import CohortError, build_cohort, read_cohort
 from lib.figures.many import MOST_STEPS, corners, evenly, is_crowded
 from lib.response import month_3_response
@@ -83,6 +83,22 @@ def test_a_parquet_file_that_breaks_the_contract_is_refused_with_its_row(folders
     with pytest.raises(CohortError) as refusal:
         read_cohort(tmp_path)
     assert says.replace("row 0", "whole file") in str(refusal.value)
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_long_tables_share_one_list_of_patients_in_the_order_of_theirs(folders, monkeypatch, checked):
+    """A million labels take a hundred megabytes, and a list of its own for each table would be compared at every step."""
+    monkeypatch.setattr(cohort_files, "MANY_ROWS", 0)
+    folder = folders["parquet"]
+    if checked:
+        monkeypatch.setenv(ADMITTED, str(folder.resolve()))
+    study = read_cohort(folder)
+    labels = study.labs.patient.cat.categories
+    assert list(labels) == list(study.patients.patient)
+    for table in ("treatments", "lesions", "adverse_events"):
+        assert getattr(study, table).patient.cat.categories is labels, table
+    rows = pd.read_parquet(folder / "labs.parquet")
+    assert study.labs.patient.tolist() == rows.patient.tolist()
 
 
 def test_one_table_in_two_files_is_refused(folders, tmp_path):
