@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import html as _html
 import json
 import math
@@ -127,14 +128,15 @@ class Chapter:
     -----
     Under ``python -m lib.run`` the output folder comes in the environment variable ``STUDY_OUT`` and files
     are written; in a live notebook results go to ``build/lab`` and figure and table files are left out,
-    so that a re-run answers at once.
+    so that a re-run answers at once, as they are where ``STUDY_PREVIEW`` is set (`lib.watch`).
     """
 
     def __init__(self, name: str, study=None, *, whose: str = "", **parameters):
+        _keep_what_is_loaded()
         check_parameters(parameters)
         self.name, self.study, self.parameters = name, study, parameters
         self.changed = changed_from_paper(parameters)
-        self.writes_files = "STUDY_OUT" in os.environ
+        self.writes_files = "STUDY_OUT" in os.environ and "STUDY_PREVIEW" not in os.environ
         self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
         self.quantities: dict[str, dict] = {}
         self.cells: dict[str, int] = {}
@@ -407,6 +409,13 @@ class Chapter:
         from lib.figures.style import use_style
 
         use_style()
+
+
+def _keep_what_is_loaded() -> None:
+    """Have the garbage collector pass over the libraries loaded by now: statsmodels calls it for every set of P values."""
+    if not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 def _shown_only(text: str, shown: set) -> str:

@@ -60,25 +60,45 @@ def build_pages(out, sphinx=None):
     out = Path(out)
     book, html = out / ".book", out / "html"
     shutil.rmtree(book, ignore_errors=True)
-    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "markup.py"))
-    results = read_documents(out / "results")
-    labels = places_of_labels(results)
-    for path in sorted((out / "notebooks").glob("*.ipynb")):
-        page = page_of(nbformat.read(path, as_version=4), path.stem, results.get(path.stem, {}), labels)
-        nbformat.write(page, book / path.name)
-    _copy_downloads(out, book / "extra")
-    write_front_page(book, out, results)
-    invented = is_invented(results)
-    title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
-    title = TITLE_OF_ANOTHER_PAPER if is_of_another_paper(results) else title
+    title, notice = write_book(out, book)
     with sphinx or SphinxProcess() as sphinx:  # its pages and the report are made side by side
-        sphinx.start(_sphinx_arguments(book, html, title, notice))
+        sphinx.start(sphinx_arguments(book, html, title, notice))
         write_report(out, out / REPORT, title, notice)
-        _refuse_faults(*sphinx.wait(), book)
+        refuse_faults(*sphinx.wait(), book)
     shutil.copyfile(out / REPORT, html / REPORT)
     for leftover in (".buildinfo", ".doctrees"):
         (html / leftover).unlink(missing_ok=True)
     shutil.rmtree(book)
+
+
+def write_book(out, book, preview=False):
+    """Write the sources of the pages: the chapters as their pages want them, the front page, and the files for download.
+
+    Parameters
+    ----------
+    out : pathlib.Path
+        As for `build_pages`.
+    book : pathlib.Path
+        A folder to be made.
+    preview : bool
+        True where figures, tables and the report have not been written for download: none is offered.
+
+    Returns
+    -------
+    title, notice : str
+        What the collection is called, and the words on top of every page.
+    """
+    shutil.copytree(BOOK, book, ignore=shutil.ignore_patterns("__pycache__", "__init__.py", "markup.py"))
+    results = read_documents(out / "results")
+    labels = places_of_labels(results)
+    for path in sorted((out / "notebooks").glob("*.ipynb")):
+        page = page_of(nbformat.read(path, as_version=4), path.stem, results.get(path.stem, {}), labels, preview)
+        nbformat.write(page, book / path.name)
+    _copy_downloads(out, book / "extra", preview)
+    write_front_page(book, out, results, preview)
+    invented = is_invented(results)
+    title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
+    return TITLE_OF_ANOTHER_PAPER if is_of_another_paper(results) else title, notice
 
 
 def read_documents(folder):
@@ -100,7 +120,7 @@ def _anchor(word, label):
     return f"{word}-{label}".lower().replace(".", "-")
 
 
-def page_of(notebook, name, document, labels):
+def page_of(notebook, name, document, labels, preview=False):
     """A chapter as its page wants it; the chapter itself stays as executed.
 
     Code is folded, pictures get their alternative text, captions an anchor and downloads, and each mention of a
@@ -116,6 +136,8 @@ def page_of(notebook, name, document, labels):
         Its ``results/NN_name.json``, with the lists ``figures`` and ``tables``.
     labels : dict of str to str
         From `places_of_labels`.
+    preview : bool
+        See `write_book`.
 
     Returns
     -------
@@ -123,7 +145,7 @@ def page_of(notebook, name, document, labels):
     """
     page = nbformat.from_dict(notebook)
     page.cells = list(_joined_code(page.cells, set(document.get("cells", {}).values())))
-    files = {(kind, entry["label"]): entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
+    files = {(kind, entry["label"]): "" if preview else entry["file"] for kind in ("figures", "tables") for entry in document.get(kind, [])}
     for cell in page.cells:
         if cell.cell_type == "markdown":
             cell.source = _linked(cell.source, labels)
@@ -132,6 +154,8 @@ def page_of(notebook, name, document, labels):
             for output in cell.outputs:
                 _dress_output(output, cell, files, labels)
     page.cells.append(nbformat.v4.new_markdown_cell(_downloads_of_chapter(name)))
+    for number, cell in enumerate(page.cells):
+        cell.id = f"cell-{number}"  # cells made here have a random one, by which an unchanged page would look changed
     return page
 
 
@@ -203,8 +227,8 @@ def _downloads_of_chapter(name):
     )
 
 
-def _copy_downloads(out, extra):
-    for product in ("figures", "tables"):
+def _copy_downloads(out, extra, preview):
+    for product in () if preview else ("figures", "tables"):
         shutil.copytree(out / product, extra / product)
     (extra / "notebooks").mkdir(parents=True)
     for path in (out / "notebooks").glob("*.ipynb"):
@@ -218,7 +242,7 @@ def _write_script(notebook, script):
     jupytext.write(jupytext.read(notebook), script, fmt="py:percent")
 
 
-def write_front_page(book, out, results):
+def write_front_page(book, out, results, preview=False):
     """Fill ``index.md`` and, for the published analysis, ``dashboard.md`` from what the chapters recorded.
 
     Parameters
@@ -229,6 +253,8 @@ def write_front_page(book, out, results):
         The output folder.
     results : dict of str to dict
         From `read_documents`.
+    preview : bool
+        See `write_book`.
     """
     of_another_paper = is_of_another_paper(results)
     verdicts = dashboard.read_dashboard(results, read_ledger()) if is_published_analysis(results) and not of_another_paper else None
@@ -241,6 +267,7 @@ def write_front_page(book, out, results):
     page = template.render(
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
         invented=is_invented(results),
+        report=not preview,
         published_analysis=is_published_analysis(results),
         dashboard=verdicts,
         picture=_front_picture(results),
@@ -286,12 +313,14 @@ def _printed_figures():
     return dict(zip(ledger.quantity, ledger.printed, strict=True))
 
 
-def _sphinx_arguments(book, html, title, announcement):
+def sphinx_arguments(book, html, title, announcement):
+    """Arguments of ``sphinx-build``; what has not changed since the last build in these folders is left as it is."""
     options = ["-D", f"html_theme_options.announcement={announcement}", "-D", f"html_title={title}"]
-    return ["-b", "html", "-q", "-E", "-d", book / "doctrees", "-w", book / "warnings.txt", *options, book, html]
+    return ["-b", "html", "-q", "-d", book / "doctrees", "-w", book / "warnings.txt", *options, book, html]
 
 
-def _refuse_faults(code, words, book):
+def refuse_faults(code, words, book):
+    """Raise `PagesError` where a build ended with ``code``, or with faults noted in ``book``."""
     if code:
         raise PagesError(f"Sphinx could not make the pages: {words.strip()[-2000:]}")
     warnings = (book / "warnings.txt").read_text("utf-8").strip()

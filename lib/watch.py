@@ -1,0 +1,208 @@
+"""Pages that follow the chapters while they are edited: ``python -m lib.watch``, or ``make watch``.
+
+Everything that a page needs is loaded beforehand: saving a chapter forks a Python that has imported the libraries,
+executes the chapter in it and has a waiting Sphinx make the one page. The pages go to a folder of their own and offer no
+files for download; ``make`` makes those, and writes what is kept.
+"""
+
+import argparse
+import ast
+import os
+import shutil
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from lib.execute import ChapterError, fixed_environment
+from lib.freshness import chapter_keys, take_over
+from lib.notebooks import NotebookError, find_sources
+from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
+from lib.parameters import ParameterError
+from lib.pool import execute_all
+from lib.preheated import PRELOADED, fork_server, is_possible
+from lib.run import RunError, locked, prepare_staging, publish
+from lib.sphinx_process import SphinxProcess
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCTS = ("results", "notebooks")
+
+#: Seconds between two looks at the files; a file is read when it was the same in two of them.
+PATIENCE_S = 0.1
+
+#: What Sphinx keeps among the sources of the pages.
+_OF_SPHINX = ("doctrees", "warnings.txt")
+
+
+def main(arguments=None, notebooks=ROOT / "notebooks"):
+    """Watch the chapters until interrupted.
+
+    Returns
+    -------
+    int
+        0: ended by Ctrl-C. 1: the folder is taken or cannot be written.
+    """
+    parser = argparse.ArgumentParser(prog="python -m lib.watch", description="Execute a chapter and make its page whenever it is saved.")
+    parser.add_argument("--out", metavar="FOLDER", default=ROOT / "build" / "preview", help="where to write (default: build/preview)")
+    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    out = Path(options.out).resolve()
+    try:
+        with locked(out):
+            code_changed = _watch(Path(notebooks), out, options.timeout)
+    except RunError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"Watching stopped: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+    if code_changed:
+        print("The code has changed; starting anew.", flush=True)
+        os.execv(sys.executable, [sys.executable, "-m", "lib.watch", *(sys.argv[1:] if arguments is None else map(str, arguments))])
+    return 0
+
+
+def _watch(notebooks, out, timeout_s):
+    """Refresh the pages after each change; return when the code that does so has changed."""
+    os.environ["STUDY_PREVIEW"] = "1"  # read by kernels: no files for download
+    code, seen = _state(ROOT / "lib"), None
+    with ExitStack() as stack:
+        if is_possible():
+            stack.enter_context(fork_server(fixed_environment(), [*PRELOADED, "lib.pool", *_imported_by(notebooks)]))
+        preview = stack.enter_context(Preview(notebooks, out, timeout_s))
+        while _state(ROOT / "lib") == code:
+            now = _state(notebooks, ROOT / "data")
+            if now != seen:
+                time.sleep(PATIENCE_S)
+                if now == _state(notebooks, ROOT / "data"):  # an editor may still be writing
+                    seen = now
+                    preview.refresh()
+            time.sleep(PATIENCE_S)
+    return True
+
+
+def _state(*folders):
+    """Time and size of each file that a chapter may follow from."""
+    paths = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js"))
+    return {path: (stat.st_mtime_ns, stat.st_size) for path in paths if "__pycache__" not in path.parts and (stat := path.stat())}
+
+
+def _imported_by(notebooks):
+    """Names of the modules that the chapters import; of ``from a import b`` both, since ``b`` may be one."""
+    names = []
+    for path in sorted(notebooks.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return list(dict.fromkeys(names))
+
+
+class Preview:
+    """The pages of a folder of chapters, made anew one chapter at a time.
+
+    Parameters
+    ----------
+    notebooks : pathlib.Path
+    out : pathlib.Path
+        Gets ``notebooks/``, ``results/`` and ``html/``.
+    timeout_s : float
+        Longest time for one cell.
+    """
+
+    def __init__(self, notebooks, out, timeout_s):
+        self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
+        self._made = {}
+        for leftover in (".book", ".html"):
+            shutil.rmtree(out / leftover, ignore_errors=True)
+
+    def __enter__(self):
+        self._sphinx = SphinxProcess()
+        return self
+
+    def __exit__(self, *error):
+        self._sphinx.__exit__(*error)
+
+    def refresh(self):
+        """Execute what has changed and make its pages; a fault is told, and the pages stay as they are."""
+        began = time.time()
+        try:
+            sources = find_sources(self.notebooks)
+            keys = chapter_keys(sources, {})
+            if not self._made:
+                self._fetch(sources, keys)
+            for last in (False, True):
+                changed = [source for source in sources if source.runs_last is last and self._made.get(source.name) != keys[source.name]]
+                if changed:
+                    self._execute(changed)
+                    self._make_pages()
+                    self._made |= {source.name: keys[source.name] for source in changed}
+                    names = ", ".join(source.name for source in changed)
+                    print(f"{names}: {time.time() - _saved(changed, began):.1f} s after it was saved, {self.out / 'html' / changed[0].name}.html", flush=True)
+        except (NotebookError, ParameterError, ChapterError, PagesError, SyntaxError) as error:
+            print(error, file=sys.stderr, flush=True)
+
+    def _fetch(self, sources, keys):
+        """Begin with the chapters as ``make`` has left them, where they have not changed since."""
+        staging = prepare_staging(self.out, fresh=True)
+        self._made = {source.name: keys[source.name] for source in sources if take_over(ROOT / "build", staging, source.name, keys[source.name])}
+        publish(staging, self.out, PRODUCTS)
+        shutil.rmtree(staging)
+        if len(self._made) == len(sources):
+            self._make_pages()
+        print(f"Save a chapter of {self.notebooks}, and its page follows: {self.out / 'html' / 'index.html'}", flush=True)
+
+    def _execute(self, sources):
+        staging = prepare_staging(self.out, fresh=False)
+        try:
+            execute_all(sources, {}, staging, self._timeout_s, min(len(sources), os.cpu_count() or 1), preheated=True)
+            publish(staging, self.out, PRODUCTS)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+    def _make_pages(self):
+        """Have the pages made whose sources differ from those of the last time."""
+        new, book, html = (self.out / name for name in (".book.new", ".book", ".html"))
+        shutil.rmtree(new, ignore_errors=True)
+        title, notice = write_book(self.out, new, preview=True)
+        _copy_changed(new, book, keep=_OF_SPHINX)
+        shutil.rmtree(new)
+        sphinx, self._sphinx = self._sphinx, None
+        try:
+            with sphinx:
+                sphinx.start(sphinx_arguments(book, html, title, notice))
+                refuse_faults(*sphinx.wait(), book)
+        finally:
+            self._sphinx = SphinxProcess()
+        _copy_changed(html, self.out / "html")
+
+
+def _saved(sources, began):
+    """When the last of these chapters was saved; the beginning of the work where that was long before."""
+    saved = max(source.path.stat().st_mtime for source in sources)
+    return saved if began - saved < 10 * PATIENCE_S else began
+
+
+def _copy_changed(source, target, keep=()):
+    """Make ``target`` hold the files of ``source``: those of other content are replaced, each at once, and what is not there goes."""
+    wanted = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    for path in wanted:
+        old, new = target / path, source / path
+        if old.is_file() and old.stat().st_size == new.stat().st_size and old.read_bytes() == new.read_bytes():
+            continue
+        old.parent.mkdir(parents=True, exist_ok=True)
+        beside = old.with_name(f".{old.name}.part")
+        shutil.copyfile(new, beside)
+        os.replace(beside, old)
+    for path in target.rglob("*"):
+        place = path.relative_to(target)
+        if path.is_file() and place not in wanted and place.parts[0] not in keep:
+            path.unlink()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
