@@ -3,13 +3,14 @@
 # make test       the tests
 # make trust      faults, mutants, made-up input, kills, rebuilds: some hours; a sample of it: make trust TRUST=--sample
 # make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
+# make watch      a chapter that is saved is executed and its page made within seconds, in build/preview/html
 # make refresh    execute the chapters and rewrite notebooks/*.ipynb
 # make calibrate  simulate 100 trials, reconstruct them, write data/calibration.csv (about 45 minutes; goes on where it stopped)
 # make lock       requirements.txt anew from pyproject.toml
 # make clean      remove what make has made
 
 .DEFAULT_GOAL := study
-.PHONY: study test trust lab refresh calibrate lock clean environment
+.PHONY: study test trust lab watch refresh calibrate lock clean environment
 
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3; do \
@@ -44,6 +45,9 @@ lab: environment
 	@mkdir -p .venv/share/jupyter/lab/settings
 	@cp lib/book/lab_settings.json .venv/share/jupyter/lab/settings/overrides.json
 	@.venv/bin/jupyter lab --LabApp.default_url=/lab/tree/README.md $(LAB)
+
+watch: environment
+	@$(RUN) -m lib.watch
 
 lock:
 	@command -v uv > /dev/null || { echo "The lock is made by uv: install it with 'pip install uv'." >&2; exit 1; }

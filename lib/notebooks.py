@@ -105,13 +105,17 @@ def default_parameters(notebook, name):
     Raises
     ------
     NotebookError
-        When there is not exactly one such cell, or a line of it is anything but ``name = literal``.
+        When there is not exactly one such cell, it cannot be read, or a line of it is anything but ``name = literal``.
     """
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise NotebookError(f"{name} has {len(cells)} cells tagged 'parameters' where it needs one.")
+    try:
+        statements = ast.parse(cells[0].source).body
+    except SyntaxError as error:
+        raise NotebookError(f"{name}: the parameters cell cannot be read, {error.msg}: {(error.text or '').strip()!r}.") from error
     defaults = {}
-    for statement in ast.parse(cells[0].source).body:
+    for statement in statements:
         try:
             (target,) = statement.targets
             defaults[target.id] = ast.literal_eval(statement.value)

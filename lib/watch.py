@@ -94,12 +94,20 @@ def _imported_by(notebooks):
     """Names of the modules that the chapters import; of ``from a import b`` both, since ``b`` may be one."""
     names = []
     for path in sorted(notebooks.glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        for node in ast.walk(_parsed(path)):
             if isinstance(node, ast.Import):
                 names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
                 names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return list(dict.fromkeys(names))
+
+
+def _parsed(path):
+    """The syntax tree of a chapter; an empty one where it has a fault, of which the refresh speaks."""
+    try:
+        return ast.parse(path.read_text("utf-8"))
+    except SyntaxError:
+        return ast.Module([], [])
 
 
 class Preview:
@@ -143,7 +151,7 @@ class Preview:
                     self._made |= {source.name: keys[source.name] for source in changed}
                     names = ", ".join(source.name for source in changed)
                     print(f"{names}: {time.time() - _saved(changed, began):.1f} s after it was saved, {self.out / 'html' / changed[0].name}.html", flush=True)
-        except (NotebookError, ParameterError, ChapterError, PagesError, SyntaxError) as error:
+        except (NotebookError, ParameterError, ChapterError, PagesError) as error:
             print(error, file=sys.stderr, flush=True)
 
     def _fetch(self, sources, keys):

@@ -332,7 +332,8 @@ def test_a_normalised_notebook_keeps_what_two_runs_share():
 
 @pytest.mark.parametrize(
     ("cell", "says"),
-    [("level = 0.95", "has 0 cells tagged 'parameters'"), ('# %% tags=["parameters"]\nlevel = compute()', "only lines like name = value")],
+    [("level = 0.95", "has 0 cells tagged 'parameters'"), ('# %% tags=["parameters"]\nlevel = compute()', "only lines like name = value"),
+     ('# %% tags=["parameters"]\nlevel = (0.95', r"cannot be read, '\(' was never closed: 'level = \(0.95'")],
 )
 def test_a_parameters_cell_that_cannot_be_read_is_refused(tmp_path, cell, says):
     (tmp_path / "01_a.py").write_text("# %% [markdown]\n# # Q?\n\n" + (cell if cell.startswith("#") else "# %%\n" + cell))

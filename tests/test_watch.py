@@ -1,0 +1,114 @@
+"""Pages that follow the chapters as they are saved: the one page first, faults in a sentence, nothing left behind."""
+
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_S = 60
+CHAPTER = """\
+import json, os
+from pathlib import Path
+
+folder = Path(os.environ["STUDY_OUT"]) / "results"
+(folder / "{name}.json").write_text(json.dumps({{"quantities": {{}}, "others": sorted(path.stem for path in folder.glob("*.json"))}}))
+print("The answer is", 6 * 7)"""
+NAMES = ("01_a", "02_b", "05_verdict")
+
+
+class Watching:
+    """A copy of the project with small chapters, watched by a process of its own."""
+
+    def __init__(self, root):
+        self.root, self.out = root, root / "build" / "preview"
+        self._words = open(root / "words.txt", "w+", encoding="utf-8")  # noqa: SIM115 - read while it is written
+        self.process = subprocess.Popen([sys.executable, "-m", "lib.watch"], cwd=root, stdout=self._words, stderr=subprocess.STDOUT)
+
+    def said(self):
+        return (self.root / "words.txt").read_text("utf-8")
+
+    def until(self, condition):
+        """Wait for what is to come about."""
+        end = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert self.process.poll() is None and time.monotonic() < end, self.said()
+            time.sleep(0.05)
+
+    def until_said(self, words, times=1):
+        self.until(lambda: self.said().count(words) >= times)
+
+    def save(self, name, old, new):
+        path = self.root / "notebooks" / f"{name}.py"
+        path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+
+    def page(self, name):
+        return (self.out / "html" / f"{name}.html").read_text("utf-8")
+
+
+@pytest.fixture
+def watching(collection, tmp_path):
+    chapters = collection(**{f"_{name}": CHAPTER.format(name=name) for name in NAMES})
+    root = tmp_path / "project"
+    shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "notebooks").symlink_to(chapters)
+    for shared in ("data", "requirements.txt"):
+        (root / shared).symlink_to(ROOT / shared)
+    watched = Watching(root)
+    yield watched
+    for process in [*psutil.Process(watched.process.pid).children(recursive=True), watched.process] if watched.process.poll() is None else ():
+        process.kill()
+    watched.process.wait()
+
+
+def test_a_saved_chapter_is_executed_and_its_page_made_and_then_those_that_read_it(watching):
+    watching.until_said("05_verdict: ")
+    assert all("The answer is 42" in watching.page(name) for name in NAMES)
+    others = (watching.out / "notebooks" / "01_a.ipynb").stat().st_mtime_ns
+    page = (watching.out / "html" / "01_a.html").stat().st_mtime_ns
+    watching.save("02_b", "6 * 7", "6 * 8")
+    watching.until_said("05_verdict: ", 2)
+    assert "The answer is 48" in watching.page("02_b")
+    assert re.findall(r"^(\w+): [\d.]+ s after it was saved", watching.said(), re.M)[-2:] == ["02_b", "05_verdict"]
+    assert (watching.out / "notebooks" / "01_a.ipynb").stat().st_mtime_ns == others, "a chapter that did not change was executed"
+    assert (watching.out / "html" / "01_a.html").stat().st_mtime_ns == page, "a page that did not change was written"
+
+
+def test_a_fault_is_told_in_a_sentence_and_the_page_stays_until_it_is_mended(watching):
+    watching.until_said("05_verdict: ")
+    before = watching.page("02_b")
+    watching.save("02_b", "6 * 7", "6 / 0")
+    watching.until_said("ZeroDivisionError: division by zero")
+    assert watching.page("02_b") == before and "Traceback" not in watching.said()
+    watching.save("02_b", "conf_level = 0.95", "conf_level = (")
+    watching.until_said("02_b.py")
+    watching.save("02_b", "conf_level = (", "conf_level = 0.95")
+    watching.save("02_b", "6 / 0", "6 * 9")
+    watching.until(lambda: "The answer is 54" in watching.page("02_b"))
+    assert "Traceback" not in watching.said()
+
+
+def test_changed_code_is_loaded_anew(watching):
+    watching.until_said("05_verdict: ")
+    module = watching.root / "lib" / "units.py"
+    module.write_text(module.read_text("utf-8") + "\n", encoding="utf-8")
+    watching.until_said("The code has changed; starting anew.")
+    watching.until_said("05_verdict: ", 2)
+
+
+def test_it_ends_on_ctrl_c_and_leaves_no_process_and_one_watches_a_folder_at_a_time(watching):
+    watching.until_said("05_verdict: ")
+    second = subprocess.run([sys.executable, "-m", "lib.watch"], cwd=watching.root, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (second.returncode, second.stderr.count("\n")) == (1, 1) and "Another run is writing to" in second.stderr
+    begun = psutil.Process(watching.process.pid).children(recursive=True)
+    watching.process.send_signal(signal.SIGINT)
+    assert watching.process.wait(PATIENCE_S) == 0
+    gone, alive = psutil.wait_procs(begun, timeout=10)
+    assert not alive and "Traceback" not in watching.said()
+    assert not [path for path in watching.out.rglob("*") if path.name.endswith(".part")]
