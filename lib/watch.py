@@ -71,7 +71,7 @@ def _watch(notebooks, out, timeout_s):
     code, seen = _state(ROOT / "lib"), None
     with ExitStack() as stack:
         if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), [*PRELOADED, "lib.pool", *_imported_by(notebooks)]))
+            stack.enter_context(fork_server(fixed_environment(), ["lib.pool", *_imported_by(notebooks), *PRELOADED]))
         preview = stack.enter_context(Preview(notebooks, out, timeout_s))
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
