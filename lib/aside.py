@@ -22,7 +22,7 @@ class Aside:
 
     A fork holds what this process held at that moment, figures and fonts included. What a fork does not finish, because it
     failed, hung or was killed, is done again here, so that an error is raised as it is. Where processes are not forked
-    safely (other systems than Linux), all work is done at once.
+    safely (other systems than Linux), and where ``STUDY_AT_ONCE`` is set since no core is free, all work is done at once.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Aside:
     """
 
     def __init__(self, patience_s: float = PATIENCE_S):
-        self._waiting, self._begun, self._at_once = [], [], sys.platform != "linux"
+        self._waiting, self._begun, self._at_once = [], [], sys.platform != "linux" or "STUDY_AT_ONCE" in os.environ
         self._pid, self._patience_s = None, patience_s
 
     def do(self, function, *arguments) -> None:

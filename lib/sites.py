@@ -1,6 +1,7 @@
 """Many cohorts: the chapters of each site through Dask, on this machine or on a cluster, and one page over the sites."""
 
 import json
+import os
 import shutil
 from contextlib import nullcontext
 from glob import glob
@@ -142,6 +143,7 @@ def run_site(site, jobs, out, timeout_s, preheated=False):
         # the server outlives the site, so it begins before temporary files go into the site's folder
         with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():
             set_environment(staging)
+            os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
             for path, parameters in jobs:
                 execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lib.execute import ChapterError, fixed_environment
@@ -29,6 +29,8 @@ PRODUCTS = ("results", "notebooks")
 
 #: Seconds between two looks at the files; a file is read when it was the same in two of them.
 PATIENCE_S = 0.1
+
+_WATCHED = (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js")
 
 #: What Sphinx keeps among the sources of the pages.
 _OF_SPHINX = ("doctrees", "warnings.txt")
@@ -86,8 +88,12 @@ def _watch(notebooks, out, timeout_s):
 
 def _state(*folders):
     """Time and size of each file that a chapter may follow from."""
-    paths = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js"))
-    return {path: (stat.st_mtime_ns, stat.st_size) for path in paths if "__pycache__" not in path.parts and (stat := path.stat())}
+    state = {}
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        if path.suffix in _WATCHED and not path.name.startswith("."):
+            with suppress(FileNotFoundError):  # an editor may be putting another file in its place
+                state[path] = (path.stat().st_mtime_ns, path.stat().st_size)
+    return state
 
 
 def _imported_by(notebooks):
@@ -153,6 +159,8 @@ class Preview:
                     print(f"{names}: {time.time() - _saved(changed, began):.1f} s after it was saved, {self.out / 'html' / changed[0].name}.html", flush=True)
         except (NotebookError, ParameterError, ChapterError, PagesError) as error:
             print(error, file=sys.stderr, flush=True)
+        except FileNotFoundError as error:
+            print(f"{error.filename} was not there for a moment; it is read at the next change.", file=sys.stderr, flush=True)
 
     def _fetch(self, sources, keys):
         """Begin with the chapters as ``make`` has left them, where they have not changed since."""

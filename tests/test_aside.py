@@ -37,6 +37,12 @@ def test_the_first_is_done_by_another_process_and_what_comes_after_the_end_by_th
     assert (tmp_path / "late").read_text() == f"made {os.getpid()}"
 
 
+def test_where_every_core_is_taken_nothing_is_forked(tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDY_AT_ONCE", "1")
+    Aside().do(write, tmp_path / "first", "made")
+    assert (tmp_path / "first").read_text() == f"made {os.getpid()}"
+
+
 def test_an_error_of_a_fork_reaches_the_chapter_as_it_was(tmp_path):
     aside = Aside()
     with pytest.raises(OSError, match="No space left on device") as error:

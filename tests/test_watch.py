@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lib.watch import _state
+
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 60
 CHAPTER = """\
@@ -92,6 +94,13 @@ def test_a_fault_is_told_in_a_sentence_and_the_page_stays_until_it_is_mended(wat
     watching.save("02_b", "6 / 0", "6 * 9")
     watching.until(lambda: "The answer is 54" in watching.page("02_b"))
     assert "Traceback" not in watching.said()
+
+
+def test_a_file_that_is_gone_between_two_looks_ends_nothing(tmp_path):
+    for name in ("01_a.py", "02_b.py", ".~02_b.py"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "03_gone.py").symlink_to(tmp_path / "nowhere")  # listed, and not there
+    assert sorted(path.name for path in _state(tmp_path)) == ["01_a.py", "02_b.py"]
 
 
 def test_changed_code_is_loaded_anew(watching):
