@@ -270,7 +270,7 @@ def write_front_page(book, out, results, preview=False):
         report=not preview,
         published_analysis=is_published_analysis(results),
         dashboard=verdicts,
-        picture=_front_picture(results),
+        picture=None if preview else _front_picture(results),
     )
     (book / "index.md").write_text(page, encoding="utf-8")
     for template in book.glob("*.md.j2"):

@@ -37,7 +37,7 @@ _OF_SPHINX = ("doctrees", "warnings.txt")
 
 
 def main(arguments=None, notebooks=ROOT / "notebooks"):
-    """Watch the chapters until interrupted.
+    """Watch the chapters until interrupted; where the code itself is changed, begin anew with it.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     out = Path(options.out).resolve()
     try:
         with locked(out):
-            code_changed = _watch(Path(notebooks), out, options.timeout)
+            _watch(Path(notebooks), out, options.timeout)
     except RunError as error:
         print(error, file=sys.stderr)
         return 1
@@ -61,10 +61,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     except KeyboardInterrupt:
         print("\nStopped.")
         return 0
-    if code_changed:
-        print("The code has changed; starting anew.", flush=True)
-        os.execv(sys.executable, [sys.executable, "-m", "lib.watch", *(sys.argv[1:] if arguments is None else map(str, arguments))])
-    return 0
+    print("The code has changed; starting anew.", flush=True)
+    return os.execv(sys.executable, [sys.executable, "-m", "lib.watch", *(sys.argv[1:] if arguments is None else map(str, arguments))])
 
 
 def _watch(notebooks, out, timeout_s):
@@ -83,7 +81,6 @@ def _watch(notebooks, out, timeout_s):
                     seen = now
                     preview.refresh()
             time.sleep(PATIENCE_S)
-    return True
 
 
 def _state(*folders):

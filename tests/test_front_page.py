@@ -12,13 +12,13 @@ from lib.published import read_ledger
 def front_page(tmp_path):
     """A function that makes the front page from one chapter's document and returns its text."""
 
-    def make(**document):
+    def make(preview=False, **document):
         book, out = tmp_path / "book", tmp_path / "out"
         shutil.copytree(BOOK, book)
         (out / "notebooks").mkdir(parents=True)
         (out / "notebooks" / "01_cohort.ipynb").touch()
         quantities = {"cohort.n": {"value": 31}, "os_treatment.median": {"value": float("inf")}}
-        write_front_page(book, out, {"01_cohort": {"cohort": "reference", "quantities": quantities, "cells": {"cohort.n": 4}} | document})
+        write_front_page(book, out, {"01_cohort": {"cohort": "reference", "quantities": quantities, "cells": {"cohort.n": 4}} | document}, preview)
         return (book / "index.md").read_text("utf-8")
 
     return make
@@ -58,6 +58,13 @@ def test_what_the_paper_pins_down_is_counted_with_a_link_for_each_number(front_p
     counts = {"ensemble_claims.implied.count": {"value": 4}, "identified.narrowed.count": {"value": 9}}
     text = front_page(quantities=counts, cells={"ensemble_claims.implied.count": 12})
     assert '<a href="01_cohort.html#cell-12"><span class="count">4</span> <span class="what">implied</span></a>' in text and "9 numbers that the paper does not print" in text
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_a_preview_offers_and_shows_no_file_that_only_a_run_makes(front_page, preview):
+    figures = [{"label": "4.3", "file": "figure_4_3", "caption": "Overall survival", "alt": "A curve"}]
+    text = front_page(preview=preview, figures=figures)
+    assert [name in text for name in ("report.docx", "figures/figure_4_3.png")] == [not preview] * 2
 
 
 def test_without_chapter_6_nothing_is_said_of_what_the_paper_pins_down(front_page):
