@@ -173,6 +173,8 @@ def test_progression_elsewhere_ends_the_time_without_progression_only_if_it_come
     assert competing.progression_free(patients)[1].tolist() == [True, False, False, False]
     for definition in ("liver", "liver_or_death"):  # what happened elsewhere does not count
         assert competing.progression_free(patients, definition, elsewhere)[0].tolist() == [4, 6, 10, 8]
+    months, event = competing.progression_free(patients, "any_or_death", [np.nan, 6.0, np.nan, 8.0])  # on the last day of follow-up
+    assert months.tolist() == [4, 6, 10, 8] and event.tolist() == [True, True, True, True]
     assert competing.event_kind(patients).tolist() == ["progression", "censored", "death", "censored"]
     two_days = patients.assign(liver_pfs_months=[4.0, 6, 10 - 1.9 / 30.4375, 10 - 2.1 / 30.4375], died=True)
     assert competing.event_kind(two_days).tolist() == ["progression", "censored", "death", "censored"]
