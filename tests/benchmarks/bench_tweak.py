@@ -10,7 +10,6 @@ import os
 import platform
 import re
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -82,7 +81,7 @@ def watching(folder):
         _until(lambda: (folder / "preview" / "html" / "05_verdict.html").is_file())
         yield chapters
     finally:
-        watch.send_signal(signal.SIGINT)
+        watch.terminate()
         watch.wait()
 
 
