@@ -27,11 +27,15 @@ OWN_AFFAIRS = {".lock", "made.json"}
 #: Largest relative difference of a number between two Python versions.
 CLOSE = 1e-9
 
+#: What notebooks, previews and other runs keep below ``build/``, beside what ``make`` has made.
+OF_OTHERS = ("lab", "preview", "runs", "compared", "sites")
+
 
 def built(out):
     """Relative path to file of all that a run has made for its readers."""
     out = Path(out)
-    return {path.relative_to(out).as_posix(): path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in OWN_AFFAIRS}
+    files = {path.relative_to(out): path for path in sorted(out.rglob("*")) if path.is_file() and path.name not in OWN_AFFAIRS}
+    return {place.as_posix(): path for place, path in files.items() if place.parts[0] not in OF_OTHERS}
 
 
 def same_bytes(one, other):
