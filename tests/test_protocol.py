@@ -197,5 +197,11 @@ def test_window_of_the_visit(day, inside):
     assert times["months"].item() == pytest.approx(day / 30.4375)
 
 
+def test_a_visit_on_two_days_is_counted_by_its_last():
+    labs = pd.concat([labs_of(analyte, "U/L", 5.0).assign(visit="month_3", visit_day=day) for analyte, day in (("alt", 119), ("ast", 121))])
+    times = visit_times(build_cohort("x", patients_of(1), labs=labs), "month_3")
+    assert (times["day"].tolist(), times["in_window"].tolist()) == ([121], [False])
+
+
 def test_no_visit_days_no_times():
     assert visit_times(build_cohort("x", patients_of(1), labs=labs_of("alt", "U/L", 5.0)), "month_3").empty
