@@ -1,5 +1,6 @@
 """The figures of the trust suites: kept with the hash of the code they were measured on, and shown in the README."""
 
+import ast
 import hashlib
 import json
 import re
@@ -14,14 +15,39 @@ BEGIN, END = "<!-- reliability: begin -->", "<!-- reliability: end -->"
 SUITES = ("same bytes", "scientific faults", "mutation", "fuzzing", "kills")
 
 
-def hash_of_lib(root=ROOT):
-    """A digest of all Python files of ``lib/``, by name and content."""
+#: Suites that try part of ``lib/``: what this file imports, by whatever way. The others run the chapters, or tests of all.
+ENTRANCES = {"fuzzing": Path("tests/trust/fuzz.py")}
+
+
+def hash_of_lib(suite=None, root=ROOT):
+    """A digest of the Python files of ``lib/`` that a suite's figures follow from, by name and content; without a suite, of all."""
     digest = hashlib.sha256()
-    for path in sorted((root / "lib").rglob("*.py")):
+    for path in reached_from(root / ENTRANCES[suite], root) if suite in ENTRANCES else sorted((root / "lib").rglob("*.py")):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
+
+
+def reached_from(entrance, root=ROOT):
+    """Files of ``lib/`` that a file imports, or that these import, wherever in them the import stands."""
+    reached, new = set(), {entrance}
+    while new:
+        reached |= new
+        names = {name for path in new for name in _imported(path) if name.split(".")[0] == "lib"}
+        packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
+        candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
+        new = {path for path in candidates if path.is_file()} - reached
+    return sorted(reached - {entrance})
+
+
+def _imported(path):
+    """Names of modules in a file's imports; of ``from a import b`` both, since ``b`` may be one."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def read():
@@ -31,16 +57,15 @@ def read():
 
 def keep(suite, figures):
     """Write a suite's figures beside those of the others, and the README's table from all of them."""
-    known = read() | {suite: {"lib": hash_of_lib(), **figures}}
+    known = read() | {suite: {"lib": hash_of_lib(suite), **figures}}
     FILE.write_text(json.dumps({name: known[name] for name in SUITES if name in known}, indent=1) + "\n", encoding="utf-8")
     readme = ROOT / "README.md"
     readme.write_text(with_table(readme.read_text("utf-8"), read()), encoding="utf-8")
 
 
 def stale(figures):
-    """Suites whose figures were measured on another ``lib/`` than this one."""
-    now = hash_of_lib()
-    return [name for name, each in figures.items() if each["lib"] != now]
+    """Suites whose figures were measured on other code of ``lib/`` than they would be now."""
+    return [name for name, each in figures.items() if each["lib"] != hash_of_lib(name)]
 
 
 def with_table(text, figures):

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import partial
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -42,17 +43,23 @@ def test_every_suite_has_its_row_and_its_figures_have_the_hash_they_were_measure
 
 
 def test_a_change_of_lib_makes_the_figures_old_and_a_change_elsewhere_does_not(tmp_path, monkeypatch):
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib" / "a.py").write_text("1")
-    known = {"kills": {"lib": figures.hash_of_lib(tmp_path)}}
-    monkeypatch.setattr(figures, "hash_of_lib", lambda now=figures.hash_of_lib(tmp_path): now)
-    assert figures.stale(known) == []
-    monkeypatch.undo()
-    (tmp_path / "README.md").write_text("1")
-    assert figures.hash_of_lib(tmp_path) == known["kills"]["lib"]
-    (tmp_path / "lib" / "a.py").write_text("2")
-    assert figures.hash_of_lib(tmp_path) != known["kills"]["lib"]
-    assert figures.stale(known) == ["kills"]
+    """Made-up input meets only what its suite imports, at its head or later, itself or through another module."""
+    files = {"tests/trust/fuzz.py": "from lib.part import reader", "lib/__init__.py": "", "lib/part/__init__.py": "", "lib/part/reader.py": "def read():\n    import lib.words",
+             "lib/words.py": "", "lib/chapters.py": "from lib import words"}
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content)
+    monkeypatch.setattr(figures, "hash_of_lib", partial(figures.hash_of_lib, root=tmp_path))
+    known = {suite: {"lib": figures.hash_of_lib(suite)} for suite in ("fuzzing", "kills")}
+    for name, old in [("README.md", []), ("lib/chapters.py", ["kills"]), ("lib/words.py", ["fuzzing", "kills"]), ("lib/part/__init__.py", ["fuzzing", "kills"])]:
+        (tmp_path / name).write_text("changed = True")
+        assert figures.stale(known) == old, name
+        (tmp_path / name).write_text(files.get(name, ""))
+
+
+def test_made_up_input_meets_the_cohort_and_the_import_and_no_chapter():
+    names = {path.relative_to(ROOT / "lib").as_posix() for path in figures.reached_from(ROOT / figures.ENTRANCES["fuzzing"])}
+    assert {"cohort.py", "contract.py", "units.py", "intake/__main__.py", "intake/redcap.py", "intake/sources.py"} <= names and "narrative.py" not in names
 
 
 def test_the_table_says_what_was_run_and_not_what_was_asked():
