@@ -128,7 +128,8 @@ class Chapter:
     -----
     Under ``python -m lib.run`` the output folder comes in the environment variable ``STUDY_OUT`` and files
     are written; in a live notebook results go to ``build/lab`` and figure and table files are left out,
-    so that a re-run answers at once, as they are where ``STUDY_PREVIEW`` is set (`lib.watch`).
+    so that a re-run answers at once, as they are where ``STUDY_PREVIEW`` is set (`lib.watch`). Where
+    ``STUDY_NO_PRINT_FILES`` is set (`lib.sites`), only what is for print is left out: figures' files and Word tables.
     """
 
     def __init__(self, name: str, study=None, *, whose: str = "", **parameters):
@@ -137,6 +138,7 @@ class Chapter:
         self.name, self.study, self.parameters = name, study, parameters
         self.changed = changed_from_paper(parameters)
         self.writes_files = "STUDY_OUT" in os.environ and "STUDY_PREVIEW" not in os.environ
+        self.writes_print_files = self.writes_files and "STUDY_NO_PRINT_FILES" not in os.environ
         self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
         self.quantities: dict[str, dict] = {}
         self.cells: dict[str, int] = {}
@@ -194,7 +196,7 @@ class Chapter:
         _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
         say(f"**Figure {label}.** {caption}")
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
-        if self.writes_files:
+        if self.writes_print_files:
             downloads.load_writers()  # else each fork would load them anew
             self.aside.do(self._save_figure, fig, f"figure_{label.replace('.', '_')}")
         _close(fig)
@@ -245,6 +247,7 @@ class Chapter:
             tables.write_csv(frame, folder / f"{stem}.csv", self.whose_patients)
             title = f"Table {label}. {_unmarked(caption)}"
             (folder / f"{stem}.html").write_text(_page(html, title, self.whose_patients), encoding="utf-8")
+        if self.writes_print_files:
             import docx  # noqa: F401 - else each fork would load it anew
 
             self.aside.do(tables.write_docx, html, title, folder / f"{stem}.docx", self.whose_patients)

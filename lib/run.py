@@ -105,6 +105,7 @@ def _parse(arguments):
     parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, any folder with the tables of a cohort, or many in quotes: 'sites/*'")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="with many cohorts: a Dask scheduler such as tcp://host:8786, instead of this machine")
     parser.add_argument("--allow", action="append", default=[], metavar="COLUMN", help="with --cohort: this column looks identifying and is not")
+    parser.add_argument("--print-files", action="store_true", help="with many cohorts: also write figures and tables as files for print and for Word, as a run of one does")
     parser.add_argument("--out", metavar="FOLDER", help="where to write; build/, or build/runs/... when a parameter is changed")
     parser.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="change a parameter in every chapter that has it")
     parser.add_argument("--no-pages", action="store_true", help="execute the chapters, make no web pages")
@@ -113,7 +114,7 @@ def _parse(arguments):
     parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
-    parser.add_argument("--preheated", action="store_true", help="on Linux: import the libraries once and fork each chapter's Python; faster, and with the same outputs")
+    parser.add_argument("--preheated", action="store_true", help="on Linux: import the libraries once and fork each chapter's Python; faster, and with the same outputs (many cohorts: always)")
     return parser.parse_args(arguments)
 
 
@@ -145,7 +146,7 @@ def many_sites(sources, given, options):
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
     try:
         with locked(out):
-            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.preheated)
+            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.print_files)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

@@ -43,7 +43,7 @@ def find_sites(pattern):
     return folders
 
 
-def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, preheated=False):
+def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False):
     """Execute all chapters of all sites, and write the summary.
 
     Parameters
@@ -61,8 +61,9 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
         Workers on this machine.
     timeout_s : float
         Longest time for one cell.
-    preheated : bool
-        See `lib.run.run`.
+    print_files : bool
+        Write figures as PNG, SVG and PDF and tables as Word files too, which take as long as all else; the executed
+        chapters show both, and a run of one site writes them.
 
     Returns
     -------
@@ -73,8 +74,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     ordered = sorted(sources, key=lambda source: source.runs_last)
     jobs = [(source.path, changes.get(source.name, {})) for source in ordered]
     failures = {}
-    with _client(scheduler, n_processes, preheated) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
-        futures = {client.submit(run_site, site, jobs, out, timeout_s, preheated, pure=False): site.name for site in sites}
+    with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
+        futures = {client.submit(run_site, site, jobs, out, timeout_s, print_files, pure=False): site.name for site in sites}
         for future in as_completed(futures):
             if failure := _failure(future):
                 failures[futures[future]] = failure
@@ -83,9 +84,9 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     return failures
 
 
-def _client(scheduler, n_processes, preheated):
+def _client(scheduler, n_processes):
     # a daemon may not have kernels forked
-    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": not preheated})
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False})
     return Client(scheduler) if scheduler else _OwnCluster(n_processes)
 
 
@@ -115,8 +116,10 @@ def _failure(future):
     return " ".join(str(error).strip().splitlines()[:2])  # a refused cohort names its first problem on the second line
 
 
-def run_site(site, jobs, out, timeout_s, preheated=False):
+def run_site(site, jobs, out, timeout_s, print_files=False):
     """Execute the chapters of one site; its folder changes only when all have succeeded.
+
+    Where the worker can, its kernels are forked from a Python that has imported the libraries (`lib.preheated`).
 
     Parameters
     ----------
@@ -126,7 +129,7 @@ def run_site(site, jobs, out, timeout_s, preheated=False):
         Each chapter's file and changed parameters, those that read the others last.
     out : pathlib.Path
     timeout_s : float
-    preheated : bool
+    print_files : bool
 
     Returns
     -------
@@ -141,9 +144,12 @@ def run_site(site, jobs, out, timeout_s, preheated=False):
         (staging / product).mkdir(parents=True)
     try:
         # the server outlives the site, so it begins before temporary files go into the site's folder
-        with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():
+        with fork_server(fixed_environment()) if is_possible() else nullcontext():
             set_environment(staging)
             os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
+            os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
+            if not print_files:
+                os.environ["STUDY_NO_PRINT_FILES"] = "1"
             for path, parameters in jobs:
                 execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)

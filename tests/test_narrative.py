@@ -196,6 +196,16 @@ def test_figure_files_are_the_same_bytes_each_time_and_hold_no_clock(shown, monk
         assert b"CreationDate" not in first and b"<dc:date>" not in first and b"Software" not in first
 
 
+def test_where_nothing_is_for_print_the_tables_for_programs_and_browsers_are_still_written(shown, out, monkeypatch):
+    monkeypatch.setenv("STUDY_NO_PRINT_FILES", "1")
+    chapter = Chapter("04_survival", REFERENCE)
+    chapter.figure(drawn(), "4.1", caption="c", alt="a")
+    chapter.table(pd.DataFrame({"Group": ["all"], "n": [3]}), "4.1", "c")
+    chapter.hand_on()
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == ["results/04_survival.json", "tables/table_4_1.csv", "tables/table_4_1.html"]
+    assert sum("image/png" in data for data, _ in shown) == 1
+
+
 def test_saved_files_say_whose_patients_they_show_and_the_shown_figure_does_not(shown, out):
     """Pillow, python-docx and the SVG's own text are read back: the words must survive outside the page."""
     from PIL import Image

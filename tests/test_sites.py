@@ -58,11 +58,35 @@ def test_each_site_is_executed_even_when_a_worker_is_lost(collection, sites, tmp
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [".lock"]
 
 
-def test_a_worker_with_preheated_kernels_executes_one_site_after_the_other(collection, sites, tmp_path):
+def test_a_worker_executes_one_site_after_the_other(collection, sites, tmp_path):
     """What the kernels are forked from outlives the first site, whose temporary folder goes."""
     out = tmp_path / "out"
-    assert main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1", "--preheated"], collection(_01_a=WRITES.format(before=""))) == 0
+    assert run(collection(_01_a=WRITES.format(before="")), sites, out) == 0
     assert pd.read_csv(out / "summary.csv", dtype=str).Run.tolist() == ["complete", "complete"]
+
+
+WRITES_FOR_PRINT = """\
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from lib.narrative import Chapter
+
+chapter = Chapter("01_a")
+chapter.figure(plt.figure(), "1.1", caption="c", alt="a")
+chapter.table(pd.DataFrame({"n": [1]}), "1.1", "c")
+chapter.hand_on()"""
+
+
+@pytest.mark.parametrize(("asked", "for_print"), [
+    ((), set()),
+    (("--print-files",), {"figures/figure_1_1.pdf", "figures/figure_1_1.png", "figures/figure_1_1.svg", "tables/table_1_1.docx"}),
+])
+def test_files_for_print_are_written_when_asked_for(collection, sites, tmp_path, asked, for_print):
+    out = tmp_path / "out"
+    assert main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1", *asked], collection(_01_a=WRITES_FOR_PRINT)) == 0
+    for site in ("a", "b"):
+        made = {path.relative_to(out / site).as_posix() for path in (out / site).rglob("*.*")}
+        assert made == {"results/01_a.json", "notebooks/01_a.ipynb", "tables/table_1_1.csv", "tables/table_1_1.html"} | for_print
 
 
 def test_a_failing_site_is_named_and_the_others_are_made(collection, sites, tmp_path, capsys):
