@@ -17,6 +17,9 @@ ANOTHER_PAPER = "07_another_paper"
 #: Chapters about the publication and not about a cohort's patients: a run on another cohort leaves them out.
 ABOUT_THE_PUBLICATION = ("00_reconstruction", "05_verdict", "06_identified", ANOTHER_PAPER)
 
+#: Chapters that compute most, the longest first. They begin before the others, so that at the end no core waits for one of them.
+LONGEST_FIRST = ("00_reconstruction", ANOTHER_PAPER, "04_survival", "06_identified")
+
 #: Tag of cells that speak of the publication: they are left out, too, where the cohort is not the published study's.
 PUBLISHED = "published"
 
@@ -41,13 +44,10 @@ class Source:
         The ``.py`` file.
     parameters : dict of str to object
         Names and defaults of its cell tagged ``parameters``, in the order written.
-    n_lines : int
-        Lines of the file: the best guess of its cost before it has run.
     """
 
     path: Path
     parameters: dict
-    n_lines: int
 
     @property
     def name(self):
@@ -58,6 +58,11 @@ class Source:
     def runs_last(self):
         """True when the chapter reads what all the others have written."""
         return self.name in AFTER_THE_OTHERS
+
+    @property
+    def turn(self):
+        """Sorts chapters by when they should begin."""
+        return (self.runs_last, LONGEST_FIRST.index(self.name) if self.name in LONGEST_FIRST else len(LONGEST_FIRST), self.name)
 
     @property
     def about_publication(self):
@@ -85,7 +90,7 @@ def find_sources(folder):
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.py"))
     if not paths:
         raise NotebookError(f"{folder} holds no chapter: a file named like 01_cohort.py.")
-    return [Source(path, default_parameters(read_source(path), path.name), len(path.read_text("utf-8").splitlines())) for path in paths]
+    return [Source(path, default_parameters(read_source(path), path.name)) for path in paths]
 
 
 def read_source(path):

@@ -28,7 +28,7 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=Fal
         ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, os.environ.get(ADMITTED))) as pool,
     ):
         for last in (False, True):
-            ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: -source.n_lines)
+            ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)
             jobs = {_submit(pool, source, changes, staging, timeout_s): source for source in ready}
             failures = []
             for job in as_completed(jobs):

@@ -71,7 +71,7 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
         Site to the sentence that says why it failed, for those that did.
     """
     out.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(sources, key=lambda source: source.runs_last)
+    ordered = sorted(sources, key=lambda source: source.turn)
     jobs = [(source.path, changes.get(source.name, {})) for source in ordered]
     failures = {}
     with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
