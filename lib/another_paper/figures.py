@@ -154,16 +154,24 @@ def figures_of(months, died, first, two, flat, scale, at, to, out):
         Filled: times in months (``NEVER`` where not reached), survival from 0 to 1, P values as absolute z, ratios as
         logarithms; NaN where a figure does not exist.
     """
+    for part in range(4 if two else 1):
+        _part_figures(part, months, died, first, flat, scale, at, to, out)
+
+
+@_jit
+def _part_figures(part, months, died, first, flat, scale, at, to, out):
+    """Fill one part of ``out``: the first group's figures (0), the second's (1), those of all (2) or of the comparison (3)."""
     block = 7 + at.size + to.size
-    _group_figures(months, died, first, True, flat, scale, at, to, out[:block])
-    if not two:
-        return
-    _group_figures(months, died, first, False, flat, scale, at, to, out[block:2 * block])
-    _group_figures(months, died, died == died, True, flat, scale, at, to, out[2 * block:3 * block])
-    _comparison_figures(died, first, out[3 * block:3 * block + 5])
-    for number in range(to.size):
-        place = 7 + at.size + number
-        out[3 * block + 5 + number] = out[block + place] - out[place]
+    here = out[part * block:]
+    if part < 2:
+        _group_figures(months, died, first, part == 0, flat, scale, at, to, here)
+    elif part == 2:
+        _group_figures(months, died, died == died, True, flat, scale, at, to, here)
+    else:
+        _comparison_figures(died, first, here)
+        for number in range(to.size):
+            place = 7 + at.size + number
+            here[5 + number] = out[block + place] - out[place]
 
 
 @_jit
@@ -186,6 +194,20 @@ def distance(figures, place, lower, upper, unit):
         else:
             total += min(max(lower[number] - value, value - upper[number], 0.0) / unit[number], FARTHEST)
     return total
+
+
+@_jit
+def _agrees(months, died, first, two, flat, scale, at, to, figures, place, lower, upper):
+    """Fill ``figures`` as `figures_of` does, up to the first part that is off what is printed; whether none is off."""
+    block = 7 + at.size + to.size
+    for part in range(4 if two else 1):
+        _part_figures(part, months, died, first, flat, scale, at, to, figures)
+        for number in range(place.size):
+            if part * block <= place[number] and (part == 3 or place[number] < (part + 1) * block):
+                value = figures[place[number]]
+                if not lower[number] <= value <= upper[number]:
+                    return False
+    return True
 
 
 @_jit
@@ -297,12 +319,13 @@ def climb(months, died, first, two, same_events, flat, scale, at, to, n_figures,
             changed |= _propose(new_months, new_died, new_first, same_events)
         if not changed:
             continue
-        figures_of(new_months, new_died, new_first, two, flat, scale, at, to, figures)
-        far = distance(figures, place, lower, upper, unit)
         if left >= 0:
-            if far > 0.0:
+            if not _agrees(new_months, new_died, new_first, two, flat, scale, at, to, figures, place, lower, upper):
                 continue
             far = _difference(figures, left, right, constant, sign)
+        else:
+            figures_of(new_months, new_died, new_first, two, flat, scale, at, to, figures)
+            far = distance(figures, place, lower, upper, unit)
         warmth = 0.02 * (1.0 - step / n_steps)
         if far <= best - warmth * math.log(1.0 - np.random.random()):
             months[:] = new_months

@@ -201,9 +201,20 @@ def curves_of(found: Ensemble) -> dict[str, list[tuple[np.ndarray, np.ndarray]]]
     """Kaplan-Meier curves of found cohorts by group, in the paper's time unit."""
     groups = dict(zip(found.layout.groups, (True, False), strict=False))
     step = max(1, len(found) // MOST_CURVES)
-    return {group: [_curve(months_[first == flag], died[first == flag], found.scale)
-                    for months_, died, first in zip(found.months[::step], found.died[::step], found.first[::step], strict=True)]
+    months_, died, first = (each[::step] for each in (found.months, found.died, found.first))
+    return {group: _found_curves(*(each[first == flag].reshape(len(first), -1) for each in (months_, died)), found.scale)
             for group, flag in groups.items()}
+
+
+def _found_curves(time: np.ndarray, event: np.ndarray, scale: Scale) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`_curve` of each row: the times ascend and no two are alike, so all are one product."""
+    drawn = time <= 2 * LONGEST_MONTHS
+    steps = np.where(event & drawn, 1 - 1 / np.arange(time.shape[1], 0, -1), 1.0)
+    survival = np.cumprod(np.insert(steps, 0, 1.0, axis=1), axis=1)
+    times = np.insert(np.minimum(time, 2 * LONGEST_MONTHS), 0, 0.0, axis=1) / scale.factor
+    # all that is later ends at one point
+    ends = np.minimum(drawn.sum(axis=1) + 2, times.shape[1])
+    return [(times[row, :end], survival[row, :end]) for row, end in enumerate(ends)]
 
 
 def known_curves(patients: pd.DataFrame | None, scale: Scale) -> dict[str, tuple[np.ndarray, np.ndarray]]:

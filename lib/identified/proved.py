@@ -193,7 +193,7 @@ def _of_times(found: list[Solution]) -> dict[str, Limits]:
     for solution in found:
         died, n = solution.order.died, solution.programme.n
         survival = np.cumprod(np.where(died, 1 - 1 / np.arange(n, 0, -1), 1.0))
-        earliest, latest = (np.array([solution.programme.extreme(place, sign) for place in range(n)]) for sign in (1, -1))
+        earliest, latest = solution.programme.extremes()
         for name, months in zip(names, POINTS_MONTHS):
             fewest, most = (latest <= months).sum(), (earliest <= months).sum()  # patients gone by then
             low[name] = min(low[name], survival[most - 1] if most else 1.0)

@@ -50,9 +50,11 @@ def orders(ensemble: pd.DataFrame) -> pd.DataFrame:
     DataFrame, one row a cohort
         ``cohort, tier, seed, order``.
     """
-    rows = [(number, cohort.tier.iloc[0], cohort.seed.iloc[0], order_of(cohort))
-            for number, cohort in ensemble.groupby("cohort")]
-    return pd.DataFrame(rows, columns=["cohort", "tier", "seed", "order"])
+    numbers = ensemble.cohort.to_numpy()
+    ordered = np.lexsort((ensemble.os_treatment_months.to_numpy(), numbers))
+    marks = "".join(np.where(ensemble.died.to_numpy(bool), "D", "c")[ordered])
+    starts = np.unique(numbers[ordered], return_index=True)[1].tolist()
+    return _heads(ensemble).assign(order=[marks[start:end] for start, end in zip(starts, [*starts[1:], len(marks)])])
 
 
 def order_counts(ensemble: pd.DataFrame) -> pd.DataFrame:
@@ -85,10 +87,29 @@ def unpublished_statistics(ensemble: pd.DataFrame) -> pd.DataFrame:
     DataFrame, one row a cohort
         ``cohort, tier, seed`` and the keys of `STATISTICS`; infinite where a median is not reached, missing where
         the cohort has no times of liver progression.
+
+    Raises
+    ------
+    ValueError
+        If the cohorts are not all of one size.
     """
-    rows = [{"cohort": number, "tier": str(cohort.tier.iloc[0]), "seed": int(cohort.seed.iloc[0]),
-             **_statistics(cohort)} for number, cohort in ensemble.groupby("cohort")]
-    return pd.DataFrame(rows)
+    heads = _heads(ensemble)
+    ensemble = ensemble.sort_values("cohort", kind="stable")
+
+    def shaped(column: pd.Series, kind: type) -> np.ndarray:
+        return column.to_numpy(kind).reshape(len(heads), -1)
+
+    months, died = shaped(ensemble.os_treatment_months, float), shaped(ensemble.died, bool)
+    progression = shaped(ensemble.liver_pfs_months, float)
+    complete = ~np.isnan(progression).any(axis=1)
+    overall = _curves(months, died)
+    return heads.assign(
+        os_12_months=_survival_at(overall, 12), os_24_months=_survival_at(overall, 24), rmst_24_months=_restricted_means(overall, 24),
+        reverse_km_follow_up_months=_medians(_curves(months, ~died)),
+        hr_late_treatment=_hazard_ratios(months, died, ~shaped(ensemble.early_treatment, bool)),
+        hr_extrahepatic=_hazard_ratios(months, died, shaped(ensemble.extrahepatic_disease, bool)),
+        median_os_deb_tace_months=_medians(_curves(months, died, shaped(ensemble.first_treatment == "DEB-TACE", bool))),
+        liver_pfs_6_months=np.where(complete, _survival_at(_curves(progression, shaped(ensemble.liver_progressed, bool)), 6), np.nan))
 
 
 def seed_spread(statistics: pd.DataFrame, tier: str = "tolerant") -> pd.DataFrame:
@@ -172,54 +193,61 @@ def _components(values: np.ndarray, seeds: np.ndarray) -> dict[str, float]:
                       "variance_ratio": between / within if within > 0 else np.inf}
 
 
-def _statistics(cohort: pd.DataFrame) -> dict[str, float]:
-    months, died = cohort.os_treatment_months.to_numpy(), cohort.died.to_numpy(bool)
-    deb_tace = (cohort.first_treatment == "DEB-TACE").to_numpy()
-    return {
-        "os_12_months": _survival_at(months, died, 12), "os_24_months": _survival_at(months, died, 24),
-        "rmst_24_months": _restricted_mean(months, died, 24),
-        "reverse_km_follow_up_months": _median(months, ~died),
-        "hr_late_treatment": _hazard_ratio(months, died, ~cohort.early_treatment.to_numpy(bool)),
-        "hr_extrahepatic": _hazard_ratio(months, died, cohort.extrahepatic_disease.to_numpy(bool)),
-        "median_os_deb_tace_months": _median(months[deb_tace], died[deb_tace]),
-        "liver_pfs_6_months": np.nan if cohort.liver_pfs_months.isna().any() else _survival_at(
-            cohort.liver_pfs_months.to_numpy(), cohort.liver_progressed.to_numpy(bool), 6)}
+def _heads(ensemble: pd.DataFrame) -> pd.DataFrame:
+    """Number, tier and seed of each cohort."""
+    heads = ensemble.drop_duplicates("cohort").sort_values("cohort", ignore_index=True)
+    return heads[["cohort", "tier", "seed"]].astype({"cohort": int, "tier": str, "seed": int})
 
 
-def _curve(months: np.ndarray, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Event times and Kaplan-Meier survival after each."""
-    times = np.unique(months[events])
-    at_risk = (months[None, :] >= times[:, None]).sum(axis=1)
-    deaths = ((months[None, :] == times[:, None]) & events).sum(axis=1)
-    return times, np.cumprod(1 - deaths / at_risk)
+def _curves(months: np.ndarray, events: np.ndarray, members: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each cohort's times, ascending, whether the members' Kaplan-Meier curve steps at them, and its survival, all (n_cohorts, n)."""
+    members = np.ones(months.shape, bool) if members is None else members
+    order = np.argsort(months, axis=1, kind="stable")
+    months, events, members = (np.take_along_axis(each, order, axis=1) for each in (months, events, members))
+    deaths, at_risk = _deaths_and_at_risk(months, events & members, members)
+    # of equal times the first counts all
+    steps = (deaths > 0) & np.diff(months, axis=1, prepend=-np.inf).astype(bool)
+    return months, steps, np.cumprod(np.where(steps, 1 - deaths / np.maximum(at_risk, 1), 1.0), axis=1)
 
 
-def _survival_at(months: np.ndarray, events: np.ndarray, landmark: float) -> float:
-    times, survival = _curve(months, events)
-    return float(survival[times <= landmark][-1]) if (times <= landmark).any() else 1.0
+def _deaths_and_at_risk(months: np.ndarray, events: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Events at, and members under observation just before, each patient's time."""
+    here, others = months[:, :, None], months[:, None, :]
+    return ((others == here) & events[:, None, :]).sum(axis=2), ((others >= here) & members[:, None, :]).sum(axis=2)
 
 
-def _restricted_mean(months: np.ndarray, events: np.ndarray, horizon: float) -> float:
-    times, survival = _curve(months, events)
-    early = times < horizon
-    steps = np.diff(np.concatenate([[0.0], times[early], [horizon]]))
-    return float(steps @ np.concatenate([[1.0], survival[early]]))
+def _survival_at(curves: tuple, landmark: float) -> np.ndarray:
+    months, _, survival = curves
+    before = (months <= landmark).sum(axis=1, keepdims=True)
+    return np.take_along_axis(np.concatenate([np.ones_like(months[:, :1]), survival], axis=1), before, axis=1)[:, 0]
 
 
-def _median(months: np.ndarray, events: np.ndarray) -> float:
-    times, survival = _curve(months, events)
-    reached = times[survival <= 0.5 + 1e-9]
-    return float(reached[0]) if len(reached) else np.inf
+def _restricted_means(curves: tuple, horizon: float) -> np.ndarray:
+    means = []
+    for months, steps, survival in zip(*curves):
+        early = steps & (months < horizon)
+        means.append(np.diff(np.concatenate([[0.0], months[early], [horizon]])) @ np.concatenate([[1.0], survival[early]]))
+    return np.array(means)
 
 
-def _hazard_ratio(months: np.ndarray, died: np.ndarray, members: np.ndarray) -> float:
+def _medians(curves: tuple) -> np.ndarray:
+    months, _, survival = curves
+    reached = survival <= 0.5 + 1e-9
+    return np.where(reached.any(axis=1), np.take_along_axis(months, reached.argmax(axis=1)[:, None], axis=1)[:, 0], np.inf)
+
+
+def _hazard_ratios(months: np.ndarray, died: np.ndarray, members: np.ndarray) -> np.ndarray:
     """(O1/E1)/(O0/E0) of the log-rank test."""
-    expected = 0.0
-    for time in np.unique(months[died]):
-        at_risk = months >= time
-        expected += (died & (months == time)).sum() * (at_risk & members).sum() / at_risk.sum()
-    inside, total = (died & members).sum(), died.sum()
-    return float((inside / expected) / ((total - inside) / (total - expected))) if inside < total else np.inf
+    order = np.argsort(months, axis=1, kind="stable")
+    months, died, members = (np.take_along_axis(each, order, axis=1) for each in (months, died, members))
+    deaths, at_risk = _deaths_and_at_risk(months, died, np.ones_like(died))
+    at_risk_inside = _deaths_and_at_risk(months, died, members)[1]
+    first = np.diff(months, axis=1, prepend=-np.inf).astype(bool)
+    # added one after the other: a sum in pairs would differ in the last digit
+    expected = np.cumsum(np.where(first, deaths * at_risk_inside / at_risk, 0.0), axis=1)[:, -1]
+    inside, total = (died & members).sum(axis=1), died.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(inside < total, (inside / expected) / ((total - inside) / (total - expected)), np.inf)
 
 
 def orders_by_tolerance(seeds: range, seconds: float) -> pd.DataFrame:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import scipy  # its parts load where they are used
 
 from lib.reconstruct import scoring
 from lib.reconstruct.constraints import SurvivalConstraints
@@ -119,16 +118,8 @@ def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:
     n = solutions[0].programme.n
     earliest, latest = np.full(n, np.inf), np.full(n, -np.inf)
     for solution in solutions:
-        programme = solution.programme
-        left, right = programme.inequalities
-        for place in range(n):
-            for sign in (1.0, -1.0):
-                cost = np.zeros(n)
-                cost[place] = sign
-                answer = scipy.optimize.linprog(cost, left, right, bounds=programme.bounds, method="highs")
-                if answer.status == 0:
-                    earliest[place] = min(earliest[place], answer.x[place])
-                    latest[place] = max(latest[place], answer.x[place])
+        first, last = solution.programme.extremes()
+        earliest, latest = np.fmin(earliest, first), np.fmax(latest, last)
     return pd.DataFrame({"place": np.arange(1, n + 1), "died": solutions[0].order.died, "earliest": earliest, "latest": latest})
 
 

@@ -135,10 +135,19 @@ class TimesProgramme:
         answer = scipy.optimize.linprog(cost, left, self._right, bounds=[*self.bounds, (-1.0, 1.0)], method="highs")
         return float(answer.x[-1]) if answer.status == 0 else -1.0
 
-    def extreme(self, place: int, sign: int) -> float:
-        """Earliest (sign 1) or latest (sign -1) time, months, of the patient at a place; NaN if no times exist."""
-        answer = scipy.optimize.linprog(sign * np.eye(self.n)[place], np.array(self._left), self._right, bounds=self.bounds, method="highs")
-        return sign * float(answer.fun) if answer.status == 0 else np.nan
+    def extremes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Earliest and latest time, months, of each patient, each of shape (n,); NaN if no times exist.
+
+        One programme with a copy of the times for each end: to set up one of every patient and end takes longer than to solve it.
+        """
+        left, right = self.inequalities
+        ends = np.concatenate([np.eye(self.n), -np.eye(self.n)])
+        copies = scipy.sparse.block_diag([scipy.sparse.csr_array(left)] * len(ends), format="csc")
+        answer = scipy.optimize.linprog(ends.ravel(), copies, np.tile(right, len(ends)), bounds=self.bounds * len(ends), method="highs")
+        if answer.status != 0:
+            return np.full(self.n, np.nan), np.full(self.n, np.nan)
+        earliest, latest = answer.x.reshape(2, self.n, self.n)
+        return np.diag(earliest), np.diag(latest)
 
     def nearest(self, target: np.ndarray, room: float) -> np.ndarray | None:
         """Times with the least sum of distances from a target, keeping room; None if there are none.
