@@ -9,6 +9,7 @@ import pandas as pd
 from lib.survival.batch import logrank_p_values, logrank_scores, weighted_medians
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.estimate import Estimate
+from lib.survival.once import once
 
 WEIGHTINGS = {"log-rank": None, "Breslow-Wilcoxon": "wilcoxon", "Tarone-Ware": "tarone-ware"}
 ENUMERABLE = 40  # patients: two halves of 2^20 subsets are the most that are enumerated
@@ -62,11 +63,16 @@ def logrank(months, event, group, *, weighting="log-rank", entry=None):
         if weighting != "log-rank":
             raise SurvivalDataError("Delayed entry is supported for the log-rank test only.")
         return _logrank_delayed(months, event, group, entry)
+    statistic, p_value = _lifelines_logrank(months, event, pd.factorize(group)[0], WEIGHTINGS[weighting])
+    return TestResult(weighting, statistic, df, p_value)
+
+
+@once
+def _lifelines_logrank(months, event, codes, weightings):
     from lifelines.statistics import multivariate_logrank_test
 
-    codes = pd.factorize(group)[0]
-    result = multivariate_logrank_test(months, codes, event, weightings=WEIGHTINGS[weighting])
-    return TestResult(weighting, float(result.test_statistic), df, float(result.p_value))
+    result = multivariate_logrank_test(months, codes, event, weightings=weightings)
+    return float(result.test_statistic), float(result.p_value)
 
 
 def _logrank_delayed(months, event, group, entry):
@@ -130,17 +136,20 @@ def permutation_logrank(months, event, group, *, n_resamples=10_000, seed=0):
         extreme, total = _count_subsets(scores, int(members.sum()), observed)
         return PermutationResult(extreme / total, True, total)
     rng = np.random.default_rng(seed)
-    hits = sum(abs(rng.permutation(scores)[: members.sum()].sum()) >= observed for _ in range(n_resamples))
+    shuffled = np.tile(scores, (n_resamples, 1))
+    rng.permuted(shuffled, axis=1, out=shuffled)
+    hits = int((np.abs(shuffled[:, : members.sum()].sum(axis=1)) >= observed).sum())
     p = (hits + 1) / (n_resamples + 1)
     return PermutationResult(p, False, n_resamples, float(np.sqrt(p * (1 - p) / n_resamples)))
 
 
+@once
 def _count_subsets(scores, size, limit):
     """Subsets of `size` patients whose |sum of scores| reaches `limit`, and all of them."""
     left, right = (_subset_sums(half) for half in np.array_split(scores, 2))
     extreme = total = 0
-    for k, sums in left.items():
-        others = np.sort(right.get(size - k, np.array([])))
+    for k in range(max(0, size + 1 - len(right)), min(size + 1, len(left))):
+        sums, others = np.sort(left[k]), np.sort(right[size - k])  # sums in order are looked up several times faster
         short = np.searchsorted(others, limit - sums) - np.searchsorted(others, -limit - sums)
         total += len(sums) * len(others)
         extreme += int((len(others) - short.clip(0)).sum())  # nothing falls short of a limit of 0
@@ -148,11 +157,12 @@ def _count_subsets(scores, size, limit):
 
 
 def _subset_sums(scores):
-    """Sums of all subsets, by their size."""
-    sums = sizes = np.zeros(1)
+    """Sums of all subsets, by their size from 0 on."""
+    by_size = [np.zeros(1)]
     for score in scores:
-        sums, sizes = np.append(sums, sums + score), np.append(sizes, sizes + 1)
-    return {size: sums[sizes == size] for size in np.unique(sizes)}
+        with_it = [sums + score for sums in by_size]
+        by_size = [by_size[0], *map(np.append, by_size[1:], with_it), with_it[-1]]
+    return by_size
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
+from lib.survival.once import once
 from lib.survival.risk_sets import MANY, RiskSets, fit_cox
 
 TIES = ("breslow", "efron", "exact")
@@ -194,6 +195,7 @@ def _exact(months, event, x, entry):
             _chi2_p(2 * (model.loglike(result.params) - model.loglike(zero))))
 
 
+@once
 def _greenwood(months, event, x, entry, ties):
     import greenwood
 
