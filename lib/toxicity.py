@@ -284,7 +284,7 @@ def _exceeds(rows: pd.DataFrame, criterion) -> np.ndarray:
     columns = {"ULN": ["upper_normal"], "LLN": ["lower_normal"], "baseline": ["baseline"],
                "baseline and ULN": ["baseline", "upper_normal"]}[criterion.reference]
     # above both is above the larger; NaN, if either is missing
-    limit = rows[columns].to_numpy().max(axis=1)
+    limit = np.maximum.reduce([rows[name].to_numpy() for name in columns])
     return _compare(rows["value"].to_numpy(), criterion.comparison, criterion.limit * limit)
 
 
