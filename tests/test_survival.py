@@ -13,6 +13,7 @@ from scipy.stats import binom
 
 from lib.survival import SurvivalDataError, batch, check_clocks, check_survival, compare, estimate, regression
 from lib.survival.estimate import kaplan_meier, median_survival
+from lib.survival.once import KEPT, once
 
 ALL_DIE = (np.arange(1, 25.0), np.ones(24, bool))
 
@@ -223,6 +224,18 @@ def test_permutation_beyond_enumeration_is_seeded_and_states_its_error(leukaemia
     assert first.p_value == pytest.approx(1 / 501)  # P of the log-rank test is 0.00004: no arrangement of 500 comes near
     assert first.mc_error == pytest.approx(math.sqrt(first.p_value * (1 - first.p_value) / 500))
     assert compare.permutation_logrank(*random_cohort).exact
+
+
+def test_what_is_worked_out_once_is_worked_out_anew_for_other_values_types_or_shapes():
+    asked = []
+    total = once(lambda values, scale: asked.append(scale) or values.sum() * scale)
+    values = np.arange(6.0)
+    assert total(values, 2) == total(values.copy(), 2) == 30 and asked == [2]
+    values[0] = 1.0  # the same array, changed in place
+    assert total(values, 2) == 32 and total(values.reshape(2, 3), 2) == 32 and total(values.astype(int), 2) == 32 and len(asked) == 4
+    for scale in range(10, 10 + KEPT):
+        total(values, scale)
+    assert total(values, 2) == 32 and len(asked) == 5 + KEPT  # the oldest were dropped
 
 
 def test_bootstrap_interval_of_24_deaths_is_the_binomial_one():
