@@ -13,6 +13,7 @@ from lib.survival.once import once
 
 WEIGHTINGS = {"log-rank": None, "Breslow-Wilcoxon": "wilcoxon", "Tarone-Ware": "tarone-ware"}
 ENUMERABLE = 40  # patients: two halves of 2^20 subsets are the most that are enumerated
+AT_A_TIME = 1_000  # shuffles, of up to 2,000 patients each: 16 MB
 
 
 @dataclass(frozen=True)
@@ -136,9 +137,10 @@ def permutation_logrank(months, event, group, *, n_resamples=10_000, seed=0):
         extreme, total = _count_subsets(scores, int(members.sum()), observed)
         return PermutationResult(extreme / total, True, total)
     rng = np.random.default_rng(seed)
-    shuffled = np.tile(scores, (n_resamples, 1))
-    rng.permuted(shuffled, axis=1, out=shuffled)
-    hits = int((np.abs(shuffled[:, : members.sum()].sum(axis=1)) >= observed).sum())
+    hits = 0
+    for start in range(0, n_resamples, AT_A_TIME):
+        shuffled = rng.permuted(np.tile(scores, (min(AT_A_TIME, n_resamples - start), 1)), axis=1)
+        hits += int((np.abs(shuffled[:, : members.sum()].sum(axis=1)) >= observed).sum())
     p = (hits + 1) / (n_resamples + 1)
     return PermutationResult(p, False, n_resamples, float(np.sqrt(p * (1 - p) / n_resamples)))
 
