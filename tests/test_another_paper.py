@@ -274,6 +274,17 @@ def test_every_found_cohort_prints_as_the_paper_does(six_mp):
             assert figure.lower - 1e-6 <= values[figure.name] <= figure.upper + 1e-6, figure.name
 
 
+def test_curves_of_found_cohorts_are_those_of_the_survival_library(six_mp):
+    curves = report.curves_of(six_mp)
+    for row, (months, died, first) in enumerate(zip(six_mp.months, six_mp.died, six_mp.first, strict=True)):
+        for group, members in zip(six_mp.layout.groups, (first, ~first), strict=True):
+            times, survival = curves[group][row]
+            expected = kaplan_meier(months[members] / six_mp.scale.factor, died[members])
+            drawn = times < times[-1]
+            assert np.interp(times[drawn], expected.times, expected.survival) == pytest.approx(survival[drawn], abs=1e-12)
+            assert drawn.sum() > 10
+
+
 def test_the_search_gives_the_same_cohorts_again(six_mp):
     again = find_cohorts(six_mp.summary, six_mp.search)
     assert np.array_equal(again.months, six_mp.months) and np.array_equal(again.first, six_mp.first)

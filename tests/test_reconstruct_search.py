@@ -297,9 +297,13 @@ def test_programme_decides_whether_times_exist():
     assert programme.widest_room() == pytest.approx(1.0)
     # 5 + 0.5 * (third - 2) = 10 at the third time 12
     assert programme.nearest(np.array([2.0, 5.0, 11.0]), 1.0) == pytest.approx([2.0, 5.0, 12.0])
+    # the third time is 2 + 2 * (10 +- 0.05 - second)
+    earliest, latest = programme.extremes()
+    assert earliest == pytest.approx([2.0, 4.95, 11.8]) and latest == pytest.approx([2.0, 5.05, 12.2])
     short = TimesProgramme(lower, np.array([2.0, 30.0, 11.0]), [reading])
     assert short.widest_room() < 0
     assert short.nearest(np.array([2.0, 5.0, 11.0]), 0.0) is None
+    assert np.isnan(short.extremes()).all()
 
 
 def test_grid_is_a_tenth_of_a_day():
