@@ -123,8 +123,9 @@ def _parquet_column(path, name, is_text):
 
 
 def _large_csv(path, columns, strict=False):
-    """As `_parquet`, of a CSV file whose header needs no quotes."""
+    """As `_parquet`, of a CSV file whose header needs no quotes; None for a strict reader where a number is the word NaN."""
     import pyarrow as pa
+    import pyarrow.compute as pc
     from pyarrow import csv
 
     with path.open("rb") as stream:
@@ -138,6 +139,8 @@ def _large_csv(path, columns, strict=False):
         convert_options=csv.ConvertOptions(
             column_types={name: types[columns[name].kind] for name in wanted}, include_columns=wanted, null_values=[""],
             strings_can_be_null=True, true_values=["true", "True", "TRUE"], false_values=["false", "False", "FALSE"]))
+    if strict and any(pc.any(pc.is_nan(table[name])).as_py() for name in wanted if pa.types.is_floating(table[name].type)):
+        return None
     return {name: partial(table.column, name) for name in wanted}
 
 
@@ -161,11 +164,12 @@ def _typed(column, described: Column) -> pd.Series:
         raise TypeError("number")
     values = column.cast(pa.float64())
     numbers = values.to_pandas()
-    if int(np.isfinite(numbers.to_numpy()).sum()) != len(numbers) - values.null_count and not _nan_is_missing(described, numbers, values):
+    # a Parquet file may hold NaN for a missing number; infinity is no number
+    if np.isinf(numbers.to_numpy()).any():
         raise ValueError("not finite")
     if described.kind == "whole":
-        whole = numbers.round()
-        if not whole[numbers.notna()].eq(numbers[numbers.notna()]).all():
+        given = numbers[numbers.notna()]
+        if not (given.eq(given.round()) & given.abs().lt(2.0**53)).all():  # no double holds each larger one
             raise ValueError("whole")
         return numbers.astype("int64") if numbers.notna().all() else numbers.astype("Int64")
     return numbers
@@ -179,11 +183,6 @@ def _with_one_dictionary(column, known=None):
     if any(not chunk.dictionary.equals(known) for chunk in column.chunks):
         return column.unify_dictionaries()
     return pa.chunked_array([pa.DictionaryArray.from_arrays(chunk.indices, known) for chunk in column.chunks], column.type)
-
-
-def _nan_is_missing(described, numbers, values) -> bool:
-    """A Parquet file may hold NaN for a missing number; infinity is no number."""
-    return not np.isinf(numbers.to_numpy()).any()
 
 
 def _is_clean(cells: pd.Series, column: Column, invented: bool) -> bool:

@@ -69,6 +69,25 @@ def test_a_large_csv_is_read_by_column_into_the_same_values(folders, monkeypatch
         pd.testing.assert_frame_equal(quick, getattr(careful, table), check_dtype=False)
 
 
+@pytest.mark.parametrize(("table", "column", "cell"), [
+    *(("labs", "value", cell) for cell in ("nan", "NaN", "-nan", "inf", "1e999", "1,5", "NA")),
+    *(("patients", "n_liver_lesions", cell) for cell in ("nan", "inf", "1.5", "9007199254740992")),  # 2 to the power of 53
+])
+def test_a_large_csv_is_refused_for_what_a_small_one_is_refused_for(folders, tmp_path, monkeypatch, table, column, cell):
+    for path in folders["csv"].iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    rows = pd.read_csv(tmp_path / f"{table}.csv", dtype=str)
+    rows.loc[7, column] = cell
+    rows.to_csv(tmp_path / f"{table}.csv", index=False)
+    said = []
+    for large in (cohort_files.LARGE_BYTES, 0):
+        monkeypatch.setattr(cohort_files, "LARGE_BYTES", large)
+        with pytest.raises(CohortError) as refusal:
+            read_cohort(tmp_path)
+        said.append(str(refusal.value))
+    assert said[0] == said[1] and f"{table}.csv, row 9, {column}" in said[0]
+
+
 @pytest.mark.parametrize("spoil, says", [
     (lambda labs: labs.assign(value=labs.value.where(labs.index != 7, -1.0)), "labs.parquet, row 8, value, -1"),
     (lambda labs: labs.assign(nurse="x"), "labs.parquet, row 0, nurse"),
