@@ -5,7 +5,6 @@ the load of the machine before each repetition. Its last output is kept in ``ben
 """
 
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import jupytext
+from machine import described
 
 ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
@@ -23,7 +23,7 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 def main(repetitions=5):
     """Time both ways in turn, so that a busy moment of the machine falls on both."""
     seconds = {"papermill, one by one": [], "lib.run": [], "lib.run --preheated": []}
-    print(f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, {len(CHAPTERS)} chapters, {repetitions} repetitions")
+    print(f"{described()}, {len(CHAPTERS)} chapters, {repetitions} repetitions")
     for number in range(1, repetitions + 1):
         print(f"load average before repetition {number}: {os.getloadavg()[0]:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,6 @@ output is kept in ``bench_sites.txt``.
 """
 
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -16,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from machine import described
 from registry import write_registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,8 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main(n_sites=40, n_patients=50, n_single=5):
     """Print seconds of both ways and their ratios."""
-    lines = [f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before; "
-             f"{n_sites} sites of {n_patients} patients"]
+    lines = [f"{described()}, load {os.getloadavg()[0]:.1f} before; {n_sites} sites of {n_patients} patients"]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         sites = [write_registry(folder / "sites" / f"site_{number:02d}", n_patients, "csv", seed=number) for number in range(n_sites)]

@@ -7,7 +7,6 @@ running. *All* is what a change takes in an open notebook. For comparison the on
 """
 
 import os
-import platform
 import re
 import shutil
 import statistics
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
+from machine import described
 
 from lib.notebooks import find_sources, read_source
 
@@ -31,7 +31,7 @@ IDLE_S = 10  # a chapter that reads the results is executed after it
 
 def main(*names):
     """Print one line for each chapter named by its number, or for all, and the load before each."""
-    lines = [f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {os.cpu_count()} cores"]
+    lines = [described()]
     with tempfile.TemporaryDirectory() as folder, watching(Path(folder)) as chapters:
         for source in (each for each in find_sources(ROOT / "notebooks") if not names or each.name[:2] in names):
             load = os.getloadavg()[0]
