@@ -355,6 +355,15 @@ def test_orders_take_turns_within_a_seed():
 # -- diversity -------------------------------------------------------------------------------------------------
 
 
+def test_cohorts_of_different_sizes_have_no_common_statistics(ensemble):
+    """Two rows fewer here and two more there leave the total a multiple of the number of cohorts."""
+    three = ensemble[ensemble.cohort.isin(sorted(ensemble.cohort.unique())[:3])]
+    first, second = sorted(three.cohort.unique())[:2]
+    uneven = three.assign(cohort=three.cohort.mask(three.index.isin(three.index[three.cohort == first][:2]), second))
+    with pytest.raises(ValueError, match="not all of one size"):
+        unpublished_statistics(uneven)
+
+
 def test_unpublished_statistics_are_those_of_lifelines(ensemble):
     cohort = ensemble[ensemble.cohort == 0]
     found = unpublished_statistics(cohort).iloc[0]

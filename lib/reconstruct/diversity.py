@@ -94,6 +94,8 @@ def unpublished_statistics(ensemble: pd.DataFrame) -> pd.DataFrame:
         If the cohorts are not all of one size.
     """
     heads = _heads(ensemble)
+    if ensemble.cohort.value_counts().nunique() > 1:
+        raise ValueError("The cohorts are not all of one size.")
     ensemble = ensemble.sort_values("cohort", kind="stable")
 
     def shaped(column: pd.Series, kind: type) -> np.ndarray:
