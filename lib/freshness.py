@@ -3,6 +3,7 @@
 Everything is judged by content, never by file times. The account of a run is ``made.json`` in its output folder.
 """
 
+import ast
 import hashlib
 import json
 import shutil
@@ -107,6 +108,15 @@ def take_over(shelf, folder, name, key):
     for file in () if whole else files:
         (folder / file).unlink(missing_ok=True)
     return whole
+
+
+def imported_names(tree):
+    """Names of modules in the imports of a syntax tree, wherever they stand; of ``from a import b`` both, since ``b`` may be one."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def _stems(out, name):

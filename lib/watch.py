@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from lib.execute import ChapterError, fixed_environment
-from lib.freshness import chapter_keys, take_over
+from lib.freshness import chapter_keys, imported_names, take_over
 from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
 from lib.parameters import ParameterError
@@ -94,15 +94,8 @@ def _state(*folders):
 
 
 def _imported_by(notebooks):
-    """Names of the modules that the chapters import; of ``from a import b`` both, since ``b`` may be one."""
-    names = []
-    for path in sorted(notebooks.glob("*.py")):
-        for node in ast.walk(_parsed(path)):
-            if isinstance(node, ast.Import):
-                names += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return list(dict.fromkeys(names))
+    """Names of the modules that the chapters import."""
+    return list(dict.fromkeys(name for path in sorted(notebooks.glob("*.py")) for name in imported_names(_parsed(path))))
 
 
 def _parsed(path):

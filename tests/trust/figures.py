@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from lib.freshness import imported_names
+
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("figures.json")
 SURVIVORS = Path(__file__).with_name("survivors.csv")
@@ -34,20 +36,11 @@ def reached_from(entrance, root=ROOT):
     reached, new = set(), {entrance}
     while new:
         reached |= new
-        names = {name for path in new for name in _imported(path) if name.split(".")[0] == "lib"}
+        names = {name for path in new for name in imported_names(ast.parse(path.read_text("utf-8"))) if name.split(".")[0] == "lib"}
         packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
         candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
         new = {path for path in candidates if path.is_file()} - reached
     return sorted(reached - {entrance})
-
-
-def _imported(path):
-    """Names of modules in a file's imports; of ``from a import b`` both, since ``b`` may be one."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
 def read():
