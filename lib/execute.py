@@ -3,8 +3,6 @@
 import logging
 import os
 import sys
-import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,15 +14,8 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from lib import ADMITTED, preheated
+from lib.environment import set_environment
 from lib.notebooks import normalise, read_source, without_publication, write_notebook
-
-#: 1 September 2020, the month the paper appeared: what programs that want a date are given for "now".
-PUBLICATION_EPOCH_S = "1598918400"
-
-#: More threads than cores slow each other down, and sums made in parallel differ in the last digit.
-_SINGLE_THREADED = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "POLARS_MAX_THREADS"), "1"
-)
 
 
 class ChapterError(RuntimeError):
@@ -82,33 +73,6 @@ def prepare_worker(folder, admitted=None):
         os.environ[ADMITTED] = admitted
     preheated.end_with_parent()
     preheated.share_server()
-
-
-def set_environment(folder):
-    """Set what kernels inherit from this process: the output folder, fixed clocks and seeds, no user's settings.
-
-    Temporary files go into the folder too: a kernel that is killed outright leaves its connection file, and with the
-    folder it is removed.
-    """
-    folder = Path(folder)
-    temporary = folder / ".tmp"
-    temporary.mkdir(parents=True, exist_ok=True)
-    os.environ.update(
-        fixed_environment(),
-        STUDY_OUT=str(folder),
-        TMPDIR=str(temporary),
-        IPYTHONDIR=str(folder / ".ipython"),
-        JUPYTER_RUNTIME_DIR=str(folder / ".jupyter"),
-    )
-    # an exported backend would keep the kernel from showing figures
-    os.environ.pop("MPLBACKEND", None)
-    tempfile.tempdir = None  # read anew from the environment
-
-
-def fixed_environment():
-    """What must be set before a kernel's Python starts and before libraries are imported, the same for every run."""
-    matplotlib_defaults = Path(find_spec("matplotlib").origin).parent / "mpl-data" / "matplotlibrc"
-    return {**_SINGLE_THREADED, "PYTHONHASHSEED": "0", "SOURCE_DATE_EPOCH": PUBLICATION_EPOCH_S, "MATPLOTLIBRC": str(matplotlib_defaults)}
 
 
 def execute_chapter(source, target, parameters, timeout_s):

@@ -3,6 +3,7 @@
 import ast
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import jupytext
@@ -90,7 +91,13 @@ def find_sources(folder):
     paths = sorted(Path(folder).glob("[0-9][0-9]_*.py"))
     if not paths:
         raise NotebookError(f"{folder} holds no chapter: a file named like 01_cohort.py.")
-    return [Source(path, default_parameters(read_source(path), path.name)) for path in paths]
+    return [Source(path, dict(_defaults_of(path.read_text("utf-8"), path.name))) for path in paths]
+
+
+@lru_cache(maxsize=64)
+def _defaults_of(text, name):
+    """Read once for as long as the text is the same: a watched folder is looked through after each change of one chapter."""
+    return default_parameters(jupytext.reads(text, fmt="py:percent"), name)
 
 
 def read_source(path):

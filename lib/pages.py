@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import lru_cache
 from pathlib import Path
 
 import jinja2
@@ -92,13 +93,19 @@ def write_book(out, book, preview=False):
     results = read_documents(out / "results")
     labels = places_of_labels(results)
     for path in sorted((out / "notebooks").glob("*.ipynb")):
-        page = page_of(nbformat.read(path, as_version=4), path.stem, results.get(path.stem, {}), labels, preview)
-        nbformat.write(page, book / path.name)
+        page = _page(path.read_text("utf-8"), path.stem, json.dumps(results.get(path.stem, {})), tuple(labels.items()), preview)
+        (book / path.name).write_text(page, encoding="utf-8")
     _copy_downloads(out, book / "extra", preview)
     write_front_page(book, out, results, preview)
     invented = is_invented(results)
     title, notice = (TITLE, INVENTED) if invented else (TITLE_OF_OTHERS, NOT_OURS)
     return TITLE_OF_ANOTHER_PAPER if is_of_another_paper(results) else title, notice
+
+
+@lru_cache(maxsize=16)
+def _page(notebook, name, document, labels, preview):
+    """`page_of` from text to text: while chapters are watched, the pages of those that have not changed are made once."""
+    return nbformat.writes(page_of(nbformat.reads(notebook, as_version=4), name, json.loads(document), dict(labels), preview)) + "\n"
 
 
 def read_documents(folder):
@@ -233,13 +240,14 @@ def _copy_downloads(out, extra, preview):
     (extra / "notebooks").mkdir(parents=True)
     for path in (out / "notebooks").glob("*.ipynb"):
         shutil.copyfile(path, extra / "notebooks" / path.name)
-        _write_script(path, extra / "notebooks" / f"{path.stem}.py")
+        (extra / "notebooks" / f"{path.stem}.py").write_text(_script(path.read_text("utf-8")), encoding="utf-8")
 
 
-def _write_script(notebook, script):
+@lru_cache(maxsize=16)
+def _script(notebook):
     import jupytext
 
-    jupytext.write(jupytext.read(notebook), script, fmt="py:percent")
+    return jupytext.writes(jupytext.reads(notebook, fmt="ipynb"), fmt="py:percent")
 
 
 def write_front_page(book, out, results, preview=False):

@@ -9,7 +9,8 @@ from contextlib import nullcontext
 from tqdm import tqdm
 
 from lib import ADMITTED
-from lib.execute import ChapterError, execute_chapter, fixed_environment, prepare_worker
+from lib.environment import fixed_environment
+from lib.execute import ChapterError, execute_chapter, prepare_worker
 from lib.preheated import fork_server, is_possible
 
 

@@ -25,6 +25,8 @@ import papermill
 import scipy.stats
 import statsmodels.stats.multitest
 
+import lib.pool
+
 # what is imported stays; a fork need not look through it, and so have it copied, each time it collects garbage
 gc.collect()
 gc.freeze()

@@ -19,9 +19,11 @@ from glob import has_magic
 from pathlib import Path
 
 from lib import ADMITTED
+from lib.environment import fixed_environment
 from lib.freshness import chapter_keys, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
+from lib.preheated import fork_server, is_possible
 from lib.sphinx_process import SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -343,13 +345,14 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
 
 
 def _execute(chosen, changes, staging, timeout_s, n_processes, preheated):
-    from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
-    from lib.pool import execute_all
+    with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():  # imports while this process does, too
+        from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
+        from lib.pool import execute_all
 
-    try:
-        execute_all(chosen, changes, staging, timeout_s, n_processes, preheated)
-    except ChapterError as error:
-        raise RunError(str(error)) from error
+        try:
+            execute_all(chosen, changes, staging, timeout_s, n_processes, preheated)
+        except ChapterError as error:
+            raise RunError(str(error)) from error
 
 
 def _make_pages(staging, sphinx):

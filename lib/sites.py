@@ -15,7 +15,8 @@ from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
 from lib.cohort_files import is_cohort
-from lib.execute import execute_chapter, fixed_environment, set_environment
+from lib.environment import fixed_environment, set_environment
+from lib.execute import execute_chapter
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
 from lib.preheated import fork_server, is_possible

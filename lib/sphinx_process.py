@@ -6,14 +6,25 @@ A process for each build, since Sphinx's extensions keep state that a second bui
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 
 class SphinxProcess:
-    """One build of pages: loading begins at once, the build with `start`; leaving the ``with`` block calls it off."""
+    """One build of pages: loading begins at once, the build with `start`; leaving the ``with`` block calls it off.
 
-    def __init__(self):
+    Parameters
+    ----------
+    arguments : list, optional
+        Those of ``sphinx-build``, where they are known and the folders are there: configuration and theme are then read
+        beforehand too.
+    """
+
+    def __init__(self, arguments=None):
         command = [sys.executable, "-m", "lib.orphan", "lib.sphinx_process"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._told = None
+        if arguments:
+            self._tell(arguments)
 
     def __enter__(self):
         return self
@@ -26,8 +37,17 @@ class SphinxProcess:
 
     def start(self, arguments):
         """Begin the build; ``arguments`` are those of ``sphinx-build``."""
-        self._process.stdin.write(json.dumps([str(each) for each in arguments]))
+        if self._told and self._told != _as_line(arguments):
+            self.__exit__()
+            self.__init__()
+        if not self._told:
+            self._tell(arguments)
         self._process.stdin.close()
+
+    def _tell(self, arguments):
+        self._told = _as_line(arguments)
+        self._process.stdin.write(self._told)
+        self._process.stdin.flush()
 
     def wait(self):
         """Return the exit code and the error output of the build that was started."""
@@ -35,21 +55,38 @@ class SphinxProcess:
         return self._process.wait(), words
 
 
+def _as_line(arguments):
+    return json.dumps([str(each) for each in arguments]) + "\n"
+
+
 def main():
-    """Load what pages need, read the arguments of ``sphinx-build`` as JSON, and build."""
+    """Load what pages need, read the arguments of ``sphinx-build`` as a line of JSON, and build when the input ends."""
     # ruff: noqa: F401
     import myst_nb.core.lexers
     import myst_nb.sphinx_ext
     import sphinx.builders.html
+    import sphinx.cmd.build
     import sphinx.domains.cpp
     import sphinx_book_theme
     import sphinxcontrib.bibtex
-    from sphinx.cmd.build import main as build
+    from sphinx.application import Sphinx
 
     import lib.book.markup
 
-    if given := sys.stdin.read():
-        sys.exit(build(json.loads(given)))
+    class WaitingSphinx(Sphinx):
+        """Has read its configuration, extensions and templates when the word to build comes."""
+
+        def build(self, *arguments):
+            templates = self.builder.templates
+            for folder in map(Path, templates.pathchain):
+                for path in folder.rglob("*.html"):
+                    templates.environment.get_template(str(path.relative_to(folder)))
+            sys.stdin.read()
+            super().build(*arguments)
+
+    sphinx.cmd.build.Sphinx = WaitingSphinx
+    if given := sys.stdin.readline():
+        sys.exit(sphinx.cmd.build.main(json.loads(given)))
 
 
 if __name__ == "__main__":

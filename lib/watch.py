@@ -14,7 +14,8 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from lib.execute import ChapterError, fixed_environment
+from lib.environment import fixed_environment
+from lib.execute import ChapterError
 from lib.freshness import chapter_keys, imported_names, take_over
 from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
@@ -71,7 +72,7 @@ def _watch(notebooks, out, timeout_s):
     code, seen = _state(ROOT / "lib"), None
     with ExitStack() as stack:
         if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), ["lib.pool", *_imported_by(notebooks), *PRELOADED]))
+            stack.enter_context(fork_server(fixed_environment(), ["lib.watch", *_imported_by(notebooks), *PRELOADED]))
         preview = stack.enter_context(Preview(notebooks, out, timeout_s))
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
@@ -177,13 +178,13 @@ class Preview:
         title, notice = write_book(self.out, new, preview=True)
         _copy_changed(new, book, keep=_OF_SPHINX)
         shutil.rmtree(new)
-        sphinx, self._sphinx = self._sphinx, None
+        arguments = sphinx_arguments(book, html, title, notice)
         try:
-            with sphinx:
-                sphinx.start(sphinx_arguments(book, html, title, notice))
+            with self._sphinx as sphinx:
+                sphinx.start(arguments)
                 refuse_faults(*sphinx.wait(), book)
         finally:
-            self._sphinx = SphinxProcess()
+            self._sphinx = SphinxProcess(arguments)
         _copy_changed(html, self.out / "html")
 
 

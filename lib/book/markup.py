@@ -7,6 +7,10 @@ import re
 
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
+from pygments.lexers import find_lexer_class_by_name
+
+#: The language that notebooks name for their code.
+CODE = "ipython3"
 
 #: Figures, and the headings above them, as `lib.tables` writes them; words that may break are marked there.
 _CELL = re.compile(r'(<td class="gt_row gt_right">|<td class="gt_row gt_(?:left|right wraps)">(?=[<>\d.-]+ \([^)]*\)<)|<th class="gt_col_heading[^>]*>)([^<]+)(</t[dh]>)')
@@ -19,6 +23,7 @@ _ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
 
 def setup(app):
     """Register the renderer chosen by ``html_math_renderer = "mathml"``, and what is mended in each page's text."""
+    app.add_lexer(CODE, find_lexer_class_by_name(CODE))  # Sphinx would look for it among all packages, for each cell
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
     app.connect("html-page-context", _mend_body)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
