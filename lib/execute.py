@@ -108,6 +108,7 @@ def execute_chapter(source, target, parameters, timeout_s):
             cwd=source.parent,
             progress_bar=False,
             execution_timeout=timeout_s,
+            shutdown_kernel="immediate",  # its last cell has run and its files are closed; taking down what is loaded takes a second
             kernel_manager_class=_ThisPythonKernelManager,
             on_cell_start=lambda cell, cell_index: started.append(_place(cell, cell_index)),
         )

@@ -4,6 +4,7 @@ A process for each build, since Sphinx's extensions keep state that a second bui
 """
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -86,7 +87,9 @@ def main():
 
     sphinx.cmd.build.Sphinx = WaitingSphinx
     if given := sys.stdin.readline():
-        sys.exit(sphinx.cmd.build.main(json.loads(given)))
+        code = sphinx.cmd.build.main(json.loads(given))
+        sys.stderr.flush()
+        os._exit(code)  # all is written; taking down what was loaded would take a second
 
 
 if __name__ == "__main__":
