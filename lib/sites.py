@@ -87,7 +87,7 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
 
 def _client(scheduler, n_processes):
     # a daemon may not have kernels forked
-    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False})
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False, "distributed.worker.profile.enabled": False})
     return Client(scheduler) if scheduler else _OwnCluster(n_processes)
 
 

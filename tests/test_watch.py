@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lib.sphinx_process import SphinxProcess
 from lib.watch import _state
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -121,3 +122,21 @@ def test_it_ends_on_ctrl_c_and_leaves_no_process_and_one_watches_a_folder_at_a_t
     gone, alive = psutil.wait_procs(begun, timeout=10)
     assert not alive and "Traceback" not in watching.said()
     assert not [path for path in watching.out.rglob("*") if path.name.endswith(".part")]
+
+
+@pytest.mark.parametrize("told_later", ["First", "Second"])
+def test_a_waiting_sphinx_reads_pages_when_it_is_started_and_heeds_the_arguments_given_then(tmp_path, told_later):
+    book, html = tmp_path / "book", tmp_path / "html"
+    book.mkdir()
+    (book / "conf.py").touch()
+
+    def arguments(title):
+        return ["-q", "-b", "html", "-D", f"html_title={title}", book, html]
+
+    with SphinxProcess(arguments("First")) as sphinx:
+        time.sleep(5)  # long enough to have read the configuration
+        (book / "index.rst").write_text("Written since\n=============\n", encoding="utf-8")
+        sphinx.start(arguments(told_later))
+        assert sphinx.wait() == (0, "")
+    page = (html / "index.html").read_text("utf-8")
+    assert f"{told_later}</title>" in page and "Written since" in page
