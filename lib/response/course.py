@@ -43,7 +43,8 @@ def visit_response(assessments: pd.DataFrame, patients=None, visit: str = LANDMA
         known = ", ".join(sorted(assessments.visit.unique()))
         raise ResponseError(f"lesions: no follow-up visit is named '{visit}'; there are {known}: name one of these.")
     patients = pd.unique(assessments.patient) if patients is None else list(patients)
-    response = named.set_index("patient").response.reindex(pd.Index(patients, name="patient"))
+    # as text: an index of categories compares those of all patients at each step
+    response = named.set_index(named.patient.astype(object)).response.reindex(pd.Index(patients, name="patient"))
     return response.astype(object).where(response.notna(), "NE").rename("response")
 
 

@@ -45,7 +45,7 @@ def check_survival(months, event, entry=None):
         On unequal lengths, no patients, missing, infinite or negative times, times that look like
         days, an event that is not boolean, or an entry that is not before the exit.
     """
-    months = np.asarray(pd.array(months, dtype="Float64").to_numpy(float, na_value=np.nan))
+    months = _as_floats(months)
     event = _as_flags(event)
     if len(months) != len(event):
         raise SurvivalDataError(
@@ -101,7 +101,15 @@ def check_clocks(patients, clocks):
         )
 
 
+def _as_floats(numbers):
+    if isinstance(numbers, np.ndarray) and numbers.dtype == float:  # nothing to be converted, which in a registry takes long
+        return numbers.copy()
+    return np.asarray(pd.array(numbers, dtype="Float64").to_numpy(float, na_value=np.nan))
+
+
 def _as_flags(event):
+    if isinstance(event, np.ndarray) and event.dtype == bool:
+        return event.copy()
     flags = pd.Series(event).reset_index(drop=True)
     _refuse_rows(flags.isna().to_numpy(), "a missing event flag", flags.to_numpy())
     values = set(flags.unique().tolist())

@@ -54,6 +54,8 @@ class RiskSets:
 
     def at_risk(self, values):
         """Sum of `values`, shape (n,) or (n, k), over those at risk at each event time: shape (n_times,) or (n_times, k)."""
+        if values.ndim == 2:  # one column after the other: side by side in memory they are summed several times slower
+            return np.column_stack([self.at_risk(column) for column in values.T])
         total = _tail_sums(values[self._order])[self._first]
         if self._entered is not None:
             total = total - _tail_sums(values[self._entered])[self._not_yet]
@@ -77,8 +79,7 @@ class RiskSets:
 
 def _tail_sums(values):
     """Sums from each position to the end, and 0 after the last."""
-    tail = np.cumsum(values[::-1], axis=0, dtype=float)[::-1]
-    return np.concatenate([tail, np.zeros((1, *tail.shape[1:]))])
+    return np.append(np.cumsum(values[::-1], dtype=float)[::-1], 0.0)
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def _derivatives(sets, z, beta, ties):
     k = z.shape[1]
     upper = np.triu_indices(k)
     risk = np.exp(np.clip(z @ beta, -500, 500))
-    columns = np.column_stack([risk, risk[:, None] * z, risk[:, None] * z[:, upper[0]] * z[:, upper[1]]])
+    each = np.ascontiguousarray(z.T)
+    columns = np.vstack([risk, risk * each, risk * each[upper[0]] * each[upper[1]]]).T
     sums = sets.at_risk(columns)
     which, share = sets.shares(ties)
     if share is not None:
