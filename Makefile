@@ -1,6 +1,6 @@
 # make            the environment, every chapter executed, the pages; what has not changed since is left as it is
 # make -B         the same, all of it anew
-# make test       the tests
+# make test       the tests, in as many processes as there are cores
 # make trust      faults, mutants, made-up input, kills, rebuilds: some hours; a sample of it: make trust TRUST=--sample
 # make lab        JupyterLab in the study's environment; more of its options: make lab LAB="--port 9000"
 # make watch      a chapter that is saved is executed and its page made within seconds, in build/preview/html
@@ -28,7 +28,7 @@ study: environment
 	@$(RUN) -m lib.run $(ONLY_CHANGED)
 
 test: environment
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n auto
 
 trust: environment
 	@$(PIP) --require-hashes -r tests/trust/requirements.txt

@@ -1,5 +1,7 @@
 """What several suites share: one real run of the study, and small collections of chapters."""
 
+import fcntl
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -35,6 +37,19 @@ conf_level = 0.95
 """
 
 
+#: Files of some minutes, the longest first. Those that read `study_run` need it besides, whichever of them is the first.
+LONGEST = ("own/test_own_cohorts.py", "test_pages.py", "test_faults.py", "test_tweaking.py", "test_notebooks.py", "test_watch.py", "test_run.py",
+           "test_reconstruct_ensemble.py", "trust/test_machines.py", "test_reconstruct_calibration.py", "test_freshness.py", "test_preheated.py",
+           "own/test_own_run.py", "trust/test_hostile.py", "test_pandas_3.py")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where several processes share the tests, a file each at a time, none begins a long one when the others have come to their end."""
+    if hasattr(config, "workerinput"):
+        order = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 def pytest_terminal_summary(terminalreporter):
     """Say when the figures of the trust suites belong to another state of ``lib/``."""
     from figures import read, stale
@@ -44,12 +59,22 @@ def pytest_terminal_summary(terminalreporter):
 
 
 @pytest.fixture(scope="session")
-def study_run(tmp_path_factory):
-    """The study run once, as a user runs it: ``out`` is its output folder, ``said`` what it printed, ``code`` its exit code."""
-    out = tmp_path_factory.mktemp("study") / "a folder é"
-    done = subprocess.run([sys.executable, "-m", "lib.run", "--out", out], cwd=ROOT, capture_output=True, text=True, timeout=900)
-    assert (out / "html" / "index.html").is_file(), f"the study did not run: {done.stdout}\n{done.stderr}"
-    return SimpleNamespace(out=out, said=done.stdout, code=done.returncode)
+def study_run(tmp_path_factory, worker_id):
+    """The study run once, as a user runs it: ``out`` is its output folder, ``said`` what it printed, ``code`` its exit code.
+
+    Processes that share the tests share the run as well: nothing may be written into its folder.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        folder = folder.parent
+    out, account = folder / "study" / "a folder é", folder / "study.json"
+    with open(folder / "study.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the others wait until the first has made it
+        if not account.is_file():
+            done = subprocess.run([sys.executable, "-m", "lib.run", "--out", out], cwd=ROOT, capture_output=True, text=True, timeout=900)
+            assert (out / "html" / "index.html").is_file(), f"the study did not run: {done.stdout}\n{done.stderr}"
+            account.write_text(json.dumps({"said": done.stdout, "code": done.returncode}), encoding="utf-8")
+    return SimpleNamespace(out=out, **json.loads(account.read_text("utf-8")))
 
 
 @pytest.fixture

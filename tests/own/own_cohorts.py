@@ -1,5 +1,7 @@
 """Cohorts unlike ours: cut from the reference, made odd on purpose, or taken from public data of installed packages."""
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 
@@ -10,9 +12,12 @@ NEEDED = ["patient", "first_treatment", "os_treatment_months", "died"]
 STRANGE = {"DEB-TACE": "<b>TACE</b> *x* | `y` $z$ ümlaut", "Y90": '[a](http://x) & "q"', "ablation": "治療"}
 
 
+_read_once = cache(read_cohort)
+
+
 def reference():
     """The five tables of the reference cohort, as copies."""
-    study = read_cohort("reference")
+    study = _read_once("reference")
     return {table: getattr(study, table).copy() for table in TABLES}
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import matplotlib
 import own_cohorts
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 import lib.downloads
 import lib.narrative
@@ -120,10 +121,11 @@ def test_a_cohort_called_reference_elsewhere_is_not_ours(tell, tmp_path):
 
 @pytest.fixture
 def quantities_of(monkeypatch, tmp_path):
-    """What a chapter hands on without the columns of a list, figures left undrawn."""
+    """What a chapter hands on without the columns of a list, figures neither laid out nor drawn."""
     monkeypatch.setattr(lib.narrative, "ROOT", tmp_path)
     monkeypatch.delenv("STUDY_OUT", raising=False)
     monkeypatch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": b"")
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
     monkeypatch.setattr(lib.narrative, "_display", lambda data, metadata=None: None)
 
     def run(chapter, column, count):
