@@ -28,7 +28,7 @@ study: environment
 	@$(RUN) -m lib.run $(ONLY_CHANGED)
 
 test: environment
-	@$(RUN) -m pytest -n auto
+	@$(RUN) -m pytest -n logical
 
 trust: environment
 	@$(PIP) --require-hashes -r tests/trust/requirements.txt
