@@ -19,6 +19,7 @@ NOTHING, NO_LIMITS, EVERYTHING = 0, 1, 2
 """How much of a part of the figures is wanted; the limits of a median take longest."""
 
 _jit = numba.njit(cache=True)
+_within = numba.njit(cache=True, forceinline=True)  # of a short function that a loop calls, handing over the arrays takes longest
 
 
 @_jit
@@ -172,7 +173,7 @@ def figures_of(months, died, first, two, flat, scale, at, to, out):
         _part_figures(part, months, died, first, flat, scale, at, to, EVERYTHING, room, out)
 
 
-@_jit
+@_within
 def _part_figures(part, months, died, first, flat, scale, at, to, wanted, room, out):
     """Fill one part of ``out``: the first group's figures (0), the second's (1), those of all (2) or of the comparison (3)."""
     block = 7 + at.size + to.size
@@ -202,7 +203,7 @@ def _wanted(at, to, place, left, right):
     return wanted
 
 
-@_jit
+@_within
 def distance(figures, place, lower, upper, unit):
     """How far figures are from printed intervals, in units of each; 0 where all agree.
 
@@ -224,7 +225,7 @@ def distance(figures, place, lower, upper, unit):
     return total
 
 
-@_jit
+@_within
 def _agrees(months, died, first, two, flat, scale, at, to, wanted, room, figures, place, lower, upper):
     """Fill ``figures`` as `figures_of` does, with what is wanted, up to the first part that is off what is printed; whether none is off."""
     block = 7 + at.size + to.size
@@ -289,7 +290,7 @@ def pair_distances(months_1, died_1, months_2, died_2, pairs, flat, scale, at, t
     return found
 
 
-@_jit
+@_within
 def _propose(months, died, first, same_events):
     """Change a cohort at random, in place, keeping the size of the groups and the number of events; False for no change."""
     n = months.size

@@ -23,6 +23,7 @@ NOTHING, TIME, DEATHS, DEATHS_AND_LABELS = -4, -3, -2, -1
 """Changes of `propose`; the number of a comparison stands for a change of its labels."""
 
 _jit = numba.njit(cache=True)
+_within = numba.njit(cache=True, forceinline=True)  # of a short function that a loop calls, handing over the arrays takes longest
 
 
 @_jit
@@ -53,7 +54,7 @@ def row_misfit(months, died, members, flag, row):
     return _row_misfit(months, died, members, flag, False, row)
 
 
-@_jit
+@_within
 def _row_misfit(months, died, members, flag, everyone, row):
     """`row_misfit` of the patients with a label, or of everyone."""
     at_risk = died.size
@@ -88,7 +89,7 @@ def _row_misfit(months, died, members, flag, everyone, row):
     return misfit + outside(median - half, row[2], row[3]) + outside(median + half, row[4], row[5])
 
 
-@_jit
+@_within
 def _median_misfit(months, died, members, flag, everyone, at_risk, row):
     """`_row_misfit` of a row without limits: the curve need not be followed past its median."""
     survival = 1.0
@@ -101,7 +102,7 @@ def _median_misfit(months, died, members, flag, everyone, at_risk, row):
     return outside(NEVER, row[0], row[1])
 
 
-@_jit
+@_within
 def log_rank_z(died, members):
     """Absolute log-rank z of two groups from their order alone; 0 where its variance is 0."""
     inside = 0
@@ -131,7 +132,7 @@ def survival_at(months, died, landmark):
     return survival
 
 
-@_jit
+@_within
 def misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough=1e9):
     """Distance of a cohort from everything printed; 0 for a consistent one.
 
@@ -204,6 +205,13 @@ def _move_place(months, died, labels, here, there):
 
 
 @_jit
+def _beside(a, b):
+    """Density, but for a factor, of a jump from beside one time to another."""
+    square = ((a - b) / 0.3) ** 2
+    return math.exp(-0.5 * square) if square < 1500.0 else 0.0  # what is too small for a number takes long to be found so
+
+
+@_within
 def propose(months, died, labels, follow_up):
     """Change a cohort at random, in place.
 
@@ -229,10 +237,10 @@ def propose(months, died, labels, follow_up):
             back, there = 0.0, 0.0  # density of this jump, and of the way back
             for other in range(n):
                 if other != i:
-                    there += math.exp(-0.5 * ((new - months[other]) / 0.3) ** 2)
-                    back += math.exp(-0.5 * ((old - months[other]) / 0.3) ** 2)
-            there += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
-            back += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
+                    there += _beside(new, months[other])
+                    back += _beside(old, months[other])
+            there += _beside(new, old)
+            back += _beside(new, old)
             factor = math.log(back / there) if back > 0.0 else -1e9
         total = 0.0
         for patient in range(n):
@@ -269,7 +277,7 @@ def _swap(died, labels, change, i, j):
             labels[comparison, i], labels[comparison, j] = labels[comparison, j], labels[comparison, i]
 
 
-@_jit
+@_within
 def take_back(months, died, labels, change, i, j, old):
     """Undo a change of `propose`."""
     if change == TIME:
