@@ -106,6 +106,23 @@ def test_a_cohorts_figures_are_those_of_the_survival_library(program):
             assert math.exp(found["hazard_ratio.upper"]) == pytest.approx(fit.upper, rel=1e-9)
 
 
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_pairs_distance_is_that_of_all_its_figures_whichever_are_printed(program):
+    rng, layout = np.random.default_rng(6), Layout(("A", "B"), (4.0,), (9.0,))
+    settings = (*PROGRAMS[program], np.array(layout.survival_at), np.array(layout.mean_time_to))
+    (months_1, died_1), (months_2, died_2) = ((np.sort(rng.exponential(10, (4, size)), axis=1), rng.random((4, size)) < 0.7) for size in (12, 15))
+    pairs = np.array(list(itertools.product(range(4), repeat=2)))
+    for names in (["median.upper(A)", "p"], ["mean_time_gained.9"], ["median(B)", "median.lower", "survival.4"], layout.names):
+        place = np.array([layout.names.index(name) for name in names])
+        printed = place, np.full(len(place), 1.0), np.full(len(place), 2.0), np.full(len(place), 0.5)
+        found = kernels.pair_distances(months_1, died_1, months_2, died_2, pairs, *settings, len(layout.names), *printed)
+        for (i, j), distance in zip(pairs, found, strict=True):
+            months, died, first, figures = np.empty(27), np.empty(27, bool), np.empty(27, bool), np.empty(len(layout.names))
+            kernels.merge(months_1[i], died_1[i], months_2[j], died_2[j], months, died, first)
+            kernels.figures_of(months, died, first, True, *settings, figures)
+            assert distance == kernels.distance(figures, *printed)
+
+
 def test_never_is_the_same_in_both_modules():
     assert NEVER == kernels.NEVER
 

@@ -83,6 +83,18 @@ def test_a_sum_that_stops_early_is_never_below_what_was_enough():
         assert stopped == whole or enough < stopped <= whole
 
 
+def test_a_change_that_is_taken_back_leaves_the_cohort_as_it_was():
+    months, died, members = cohort_of(np.random.default_rng(4), 24)
+    cohort, changes = (months, died, np.array([members, ~members])), set()
+    before = [part.tobytes() for part in cohort]
+    for _ in range(1000):
+        _, change, *what = scoring.propose(*cohort, np.array([-1e9, 1e9] * 3))
+        scoring.take_back(*cohort, change, *what)
+        assert [part.tobytes() for part in cohort] == before
+        changes.add(change)
+    assert changes == {scoring.NOTHING, scoring.TIME, scoring.DEATHS, scoring.DEATHS_AND_LABELS, 0, 1}
+
+
 def test_tolerance_is_never_less_than_printing_and_leaves_open_ends_open():
     assert widened(Interval(0.7625, 0.7635), 0.005).lower == pytest.approx(0.758)
     assert widened(Interval(21.35, 21.45), 0.0).half_width == pytest.approx(0.05)

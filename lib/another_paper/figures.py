@@ -15,8 +15,11 @@ import numpy as np
 from lib.reconstruct.scoring import CONF_FACTOR, FARTHEST, KNIFE_EDGE, NEVER
 
 LARGEST_LOG_RATIO = 15.0
+NOTHING, NO_LIMITS, EVERYTHING = 0, 1, 2
+"""How much of a part of the figures is wanted; the limits of a median take longest."""
 
 _jit = numba.njit(cache=True)
+_within = numba.njit(cache=True, forceinline=True)  # of a short function that a loop calls, handing over the arrays takes longest
 
 
 @_jit
@@ -34,17 +37,22 @@ def _first_below(months, values, n, flat):
 
 
 @_jit
-def _group_figures(months, died, members, flag, flat, scale, at, to, out):
-    """Fill ``out`` with the figures of the patients whose membership is ``flag``, in the order of `lib.another_paper.layout.OF_A_GROUP`."""
-    size = 0
-    for patient in range(months.size):
-        size += members[patient] == flag
-    times, survival, variance = np.empty(size), np.empty(size), np.empty(size)
-    lower, upper, reverse = np.empty(size), np.empty(size), np.empty(size)
+def _group_figures(months, died, members, flag, everyone, flat, scale, at, to, wanted, room, out):
+    """Fill ``out`` with the figures of the patients whose membership is ``flag``, or of everyone, as `layout.OF_A_GROUP` orders them.
+
+    ``room``, of shape (5, n), is to work in.
+    """
+    size = months.size
+    if not everyone:
+        size = 0
+        for patient in range(months.size):
+            size += members[patient] == flag
+    times, survival, reverse, lower, upper = room[0], room[1], room[2], room[3], room[4]
+    limits = wanted == EVERYTHING and scale != 0
     here, now, spread, mirrored = 0, 1.0, 0.0, 1.0
     above, above_months, below_months, below, error = 1.0, 0.0, 0.0, -1.0, -1.0
     for patient in range(months.size):
-        if members[patient] != flag:
+        if not (everyone or members[patient] == flag):
             continue
         at_risk = size - here
         if died[patient]:
@@ -59,15 +67,16 @@ def _group_figures(months, died, members, flag, flat, scale, at, to, out):
                 below, below_months = now, months[patient]
         else:
             mirrored *= (at_risk - 1) / at_risk
-        times[here], survival[here], variance[here], reverse[here] = months[patient], now, spread, mirrored
-        width = CONF_FACTOR * math.sqrt(spread)
-        if now <= 0.0 or (scale == 2 and spread == 0.0):
-            lower[here], upper[here] = math.nan, math.nan
-        elif scale == 2:
-            shift = width / math.log(now)
-            lower[here], upper[here] = now ** math.exp(-shift), now ** math.exp(shift)
-        else:
-            lower[here], upper[here] = now * math.exp(-width), now * math.exp(width)
+        times[here], survival[here], reverse[here] = months[patient], now, mirrored
+        if limits:
+            width = CONF_FACTOR * math.sqrt(spread)
+            if now <= 0.0 or (scale == 2 and spread == 0.0):
+                lower[here], upper[here] = math.nan, math.nan
+            elif scale == 2:
+                shift = width / math.log(now)
+                lower[here], upper[here] = now ** math.exp(-shift), now ** math.exp(shift)
+            else:
+                lower[here], upper[here] = now * math.exp(-width), now * math.exp(width)
         here += 1
     median = _first_below(times, survival, size, flat)
     out[0] = median
@@ -76,7 +85,7 @@ def _group_figures(months, died, members, flag, flat, scale, at, to, out):
         if below >= 0.0 and error > 0.0:
             half = CONF_FACTOR * error * (below_months - above_months) / (above - below)
             out[1], out[2] = median - half, median + half
-    else:
+    elif limits:
         out[1], out[2] = _first_below(times, lower, size, flat), _first_below(times, upper, size, flat)
     out[3] = _first_below(times, reverse, size, flat)
     out[4] = (times[(size - 1) // 2] + times[size // 2]) / 2
@@ -100,24 +109,29 @@ def _group_figures(months, died, members, flag, flat, scale, at, to, out):
         out[7 + at.size + number] = math.nan if over and to[number] > times[size - 1] else area
 
 
-@_jit
-def _comparison_figures(died, first, out):
-    """Fill ``out`` with the absolute z of log-rank and Wald test, the log hazard ratio and its limits."""
-    n_first = first.sum()
+@numba.njit(cache=True, error_model="numpy")  # somebody is at risk at every death, so no division is by zero
+def _comparison_figures(died, first, room, out):
+    """Fill ``out`` with the absolute z of log-rank and Wald test, the log hazard ratio and its limits; ``room`` as in `_group_figures`."""
+    inside, outside_, member, share = room[0], room[1], room[2], room[3]  # at each death
+    n_deaths, n_first = 0, first.sum()
+    n_second = first.size - n_first
+    for patient in range(first.size):
+        if died[patient]:
+            inside[n_deaths], outside_[n_deaths], member[n_deaths] = n_first, n_second, first[patient]
+            n_deaths += 1
+        if first[patient]:
+            n_first -= 1
+        else:
+            n_second -= 1
     beta, information = 0.0, 0.0
     for step in range(60):
-        inside, outside_ = n_first, first.size - n_first
-        score, information = 0.0, 0.0
         ratio = math.exp(beta)
-        for patient in range(first.size):
-            if died[patient]:
-                share = inside * ratio / (inside * ratio + outside_)
-                score += first[patient] - share
-                information += share * (1 - share)
-            if first[patient]:
-                inside -= 1
-            else:
-                outside_ -= 1
+        for death in range(n_deaths):
+            share[death] = inside[death] * ratio / (inside[death] * ratio + outside_[death])
+        score, information = 0.0, 0.0
+        for death in range(n_deaths):
+            score += member[death] - share[death]
+            information += share[death] * (1 - share[death])
         if step == 0:
             out[0] = abs(score) / math.sqrt(information) if information > 0.0 else math.nan
         if information <= 1e-9:
@@ -154,27 +168,42 @@ def figures_of(months, died, first, two, flat, scale, at, to, out):
         Filled: times in months (``NEVER`` where not reached), survival from 0 to 1, P values as absolute z, ratios as
         logarithms; NaN where a figure does not exist.
     """
+    room = np.empty((5, months.size))
     for part in range(4 if two else 1):
-        _part_figures(part, months, died, first, flat, scale, at, to, out)
+        _part_figures(part, months, died, first, flat, scale, at, to, EVERYTHING, room, out)
 
 
-@_jit
-def _part_figures(part, months, died, first, flat, scale, at, to, out):
+@_within
+def _part_figures(part, months, died, first, flat, scale, at, to, wanted, room, out):
     """Fill one part of ``out``: the first group's figures (0), the second's (1), those of all (2) or of the comparison (3)."""
     block = 7 + at.size + to.size
     here = out[part * block:]
-    if part < 2:
-        _group_figures(months, died, first, part == 0, flat, scale, at, to, here)
-    elif part == 2:
-        _group_figures(months, died, died == died, True, flat, scale, at, to, here)
+    if part < 3:
+        _group_figures(months, died, first, part == 0, part == 2, flat, scale, at, to, wanted, room, here)
     else:
-        _comparison_figures(died, first, here)
+        _comparison_figures(died, first, room, here)
         for number in range(to.size):
             place = 7 + at.size + number
             here[5 + number] = out[block + place] - out[place]
 
 
 @_jit
+def _wanted(at, to, place, left, right):
+    """How much of each part is wanted for what is printed, at ``place``, and for two figures more (-1: none)."""
+    block, wanted = 7 + at.size + to.size, np.zeros(4, np.int64)
+    for number in range(-2, place.size):
+        figure = left if number == -2 else right if number == -1 else place[number]
+        if figure < 0:
+            continue
+        part = min(figure // block, 3)
+        within = figure - part * block
+        wanted[part] = EVERYTHING if within == 1 or within == 2 else max(wanted[part], NO_LIMITS)
+        if part == 3 and within >= 5:  # a mean time gained is that of the second group less that of the first
+            wanted[0], wanted[1] = max(wanted[0], NO_LIMITS), max(wanted[1], NO_LIMITS)
+    return wanted
+
+
+@_within
 def distance(figures, place, lower, upper, unit):
     """How far figures are from printed intervals, in units of each; 0 where all agree.
 
@@ -196,12 +225,14 @@ def distance(figures, place, lower, upper, unit):
     return total
 
 
-@_jit
-def _agrees(months, died, first, two, flat, scale, at, to, figures, place, lower, upper):
-    """Fill ``figures`` as `figures_of` does, up to the first part that is off what is printed; whether none is off."""
+@_within
+def _agrees(months, died, first, two, flat, scale, at, to, wanted, room, figures, place, lower, upper):
+    """Fill ``figures`` as `figures_of` does, with what is wanted, up to the first part that is off what is printed; whether none is off."""
     block = 7 + at.size + to.size
     for part in range(4 if two else 1):
-        _part_figures(part, months, died, first, flat, scale, at, to, figures)
+        if wanted[part] == NOTHING:
+            continue
+        _part_figures(part, months, died, first, flat, scale, at, to, wanted[part], room, figures)
         for number in range(place.size):
             if part * block <= place[number] and (part == 3 or place[number] < (part + 1) * block):
                 value = figures[place[number]]
@@ -241,17 +272,25 @@ def pair_distances(months_1, died_1, months_2, died_2, pairs, flat, scale, at, t
     float array, shape (n_pairs,)
     """
     n = months_1.shape[1] + months_2.shape[1]
-    months, died, first = np.empty(n), np.empty(n, np.bool_), np.empty(n, np.bool_)
-    figures, found = np.empty(n_figures), np.empty(len(pairs))
+    months, died, first, room = np.empty(n), np.empty(n, np.bool_), np.empty(n, np.bool_), np.empty((5, n))
+    figures, found, block = np.empty(n_figures), np.empty(len(pairs)), 7 + at.size + to.size
+    wanted = _wanted(at, to, place, -1, -1)
+    of_first, of_second = np.empty((len(months_1), block)), np.empty((len(months_2), block))
+    for draws_months, draws_died, own, part in ((months_1, died_1, of_first, 0), (months_2, died_2, of_second, 1)):
+        for draw in range(len(draws_months)):
+            _group_figures(draws_months[draw], draws_died[draw], draws_died[draw], True, True, flat, scale, at, to, wanted[part], room, own[draw])
     for number in range(len(pairs)):
         i, j = pairs[number]
+        figures[:block], figures[block:2 * block] = of_first[i], of_second[j]
         merge(months_1[i], died_1[i], months_2[j], died_2[j], months, died, first)
-        figures_of(months, died, first, True, flat, scale, at, to, figures)
+        for part in range(2, 4):
+            if wanted[part] != NOTHING:
+                _part_figures(part, months, died, first, flat, scale, at, to, wanted[part], room, figures)
         found[number] = distance(figures, place, lower, upper, unit)
     return found
 
 
-@_jit
+@_within
 def _propose(months, died, first, same_events):
     """Change a cohort at random, in place, keeping the size of the groups and the number of events; False for no change."""
     n = months.size
@@ -301,7 +340,7 @@ def climb(months, died, first, two, same_events, flat, scale, at, to, n_figures,
         With a left of -1 the distance reached, else the signed difference reached (infinite where the start does not agree).
     """
     np.random.seed(seed)
-    figures = np.empty(n_figures)
+    figures, room, wanted = np.empty(n_figures), np.empty((5, months.size)), _wanted(at, to, place, left, right)
     new_months, new_died, new_first = months.copy(), died.copy(), first.copy()
     figures_of(months, died, first, two, flat, scale, at, to, figures)
     far = distance(figures, place, lower, upper, unit)
@@ -320,11 +359,13 @@ def climb(months, died, first, two, same_events, flat, scale, at, to, n_figures,
         if not changed:
             continue
         if left >= 0:
-            if not _agrees(new_months, new_died, new_first, two, flat, scale, at, to, figures, place, lower, upper):
+            if not _agrees(new_months, new_died, new_first, two, flat, scale, at, to, wanted, room, figures, place, lower, upper):
                 continue
             far = _difference(figures, left, right, constant, sign)
         else:
-            figures_of(new_months, new_died, new_first, two, flat, scale, at, to, figures)
+            for part in range(4):
+                if wanted[part] != NOTHING:
+                    _part_figures(part, new_months, new_died, new_first, flat, scale, at, to, wanted[part], room, figures)
             far = distance(figures, place, lower, upper, unit)
         warmth = 0.02 * (1.0 - step / n_steps)
         if far <= best - warmth * math.log(1.0 - np.random.random()):

@@ -107,7 +107,7 @@ def push(code, place, second_where_true, sign, months, died, labels, rows, z_end
         new_months[:] = months
         new_died[:] = died
         new_labels[:] = labels
-        factor = scoring._propose(new_months, new_died, new_labels, follow_up)
+        factor = scoring.propose(new_months, new_died, new_labels, follow_up)[0]
         if math.isnan(factor):
             continue
         chance = math.log(1.0 - np.random.random())

@@ -187,21 +187,15 @@ def unpack(bits, flags):
 
 
 @_jit
-def possible_orders(n, n_died, bounds, row, conf_factor, middle, orders, median_position):
-    """All orders of deaths and censorings on which the overall row does not contradict the bounds.
+def readable_orders(n, n_died, orders, beginnings, median_position):
+    """All orders of deaths and censorings on which the overall row has a median and limits, ascending.
 
     Parameters
     ----------
     n, n_died : int
-    bounds : float array, shape (n + 1, n + 1)
-        From `start_bounds`.
-    row : float array, shape (6,)
-    conf_factor : float
-        1.96 for a coverage of 95%.
-    middle : float array, shape (2,)
-        Ends of the plain median of all times.
-    orders, median_position : int arrays, long enough
-        Filled: bit p of an order is set if the patient at position p died; where the overall median is read.
+    orders, beginnings, median_position : int arrays, long enough
+        Filled: bit p of an order is set if the patient at position p died; its bits up to the last position at which the row is
+        read, which is a death; where the overall median is read.
 
     Returns
     -------
@@ -210,22 +204,52 @@ def possible_orders(n, n_died, bounds, row, conf_factor, middle, orders, median_
     """
     found = 0
     died, everyone = np.zeros(n, np.bool_), np.ones(n, np.bool_)
-    position, spread, scratch = np.zeros(3, np.int64), np.zeros(1), np.empty_like(bounds)
+    position, spread = np.zeros(3, np.int64), np.zeros(1)
     order = (np.int64(1) << n_died) - 1
     while order < (np.int64(1) << n):
         unpack(order, died)
         if read_row(died, everyone, True, position, spread):
-            scratch[:] = bounds
-            if (tighten_row(scratch, position, conf_factor * spread[0], row)
-                    and tighten_middle(scratch, middle[0], middle[1])
-                    and tighten_row(scratch, position, conf_factor * spread[0], row)):
-                orders[found], median_position[found] = order, position[0]
-                found += 1
+            orders[found], median_position[found] = order, position[0]
+            beginnings[found] = order & ((np.int64(1) << (position[2] + 1)) - 1)
+            found += 1
         # next number with as many bits (Gosper's hack, HAKMEM item 175)
         lowest = order & -order
         ripple = order + lowest
         order = (((ripple ^ order) >> 2) // lowest) | ripple
     return found
+
+
+@_jit
+def possible_beginnings(beginnings, bounds, row, conf_factor, middle):
+    """Whether the overall row agrees with the bounds on the orders that begin so, whatever comes after.
+
+    Parameters
+    ----------
+    beginnings : int array
+        From `readable_orders`.
+    bounds : float array, shape (n + 1, n + 1)
+        From `start_bounds`.
+    row : float array, shape (6,)
+    conf_factor : float
+        1.96 for a coverage of 95%.
+    middle : float array, shape (2,)
+        Ends of the plain median of all times.
+
+    Returns
+    -------
+    bool array
+    """
+    n = bounds.shape[0] - 1
+    possible, died, everyone = np.zeros(beginnings.size, np.bool_), np.zeros(n, np.bool_), np.ones(n, np.bool_)
+    position, spread, scratch = np.zeros(3, np.int64), np.zeros(1), np.empty_like(bounds)
+    for number in range(beginnings.size):
+        unpack(beginnings[number], died)
+        read_row(died, everyone, True, position, spread)
+        scratch[:] = bounds
+        possible[number] = (tighten_row(scratch, position, conf_factor * spread[0], row)
+                            and tighten_middle(scratch, middle[0], middle[1])
+                            and tighten_row(scratch, position, conf_factor * spread[0], row))
+    return possible
 
 
 @_jit

@@ -19,7 +19,11 @@ FARTHEST = 15.0  # months; what is farther off, or missing, costs no more
 NO_LIMIT = 1e8  # an interval's end beyond this binds nothing
 NEVER = 1e9  # a median that the curve does not reach
 
+NOTHING, TIME, DEATHS, DEATHS_AND_LABELS = -4, -3, -2, -1
+"""Changes of `propose`; the number of a comparison stands for a change of its labels."""
+
 _jit = numba.njit(cache=True)
+_within = numba.njit(cache=True, forceinline=True)  # of a short function that a loop calls, handing over the arrays takes longest
 
 
 @_jit
@@ -47,14 +51,24 @@ def row_misfit(months, died, members, flag, row):
     float
         Months.
     """
-    at_risk = 0
-    for patient in range(died.size):
-        at_risk += members[patient] == flag
+    return _row_misfit(months, died, members, flag, False, row)
+
+
+@_within
+def _row_misfit(months, died, members, flag, everyone, row):
+    """`row_misfit` of the patients with a label, or of everyone."""
+    at_risk = died.size
+    if not everyone:
+        at_risk = 0
+        for patient in range(died.size):
+            at_risk += members[patient] == flag
+    if row[3] > NO_LIMIT and row[4] < -NO_LIMIT and row[2] < -NO_LIMIT and row[5] > NO_LIMIT:
+        return _median_misfit(months, died, members, flag, everyone, at_risk, row)
     survival, variance, error = 1.0, 0.0, -1.0
     above, above_months, median = 1.0, 0.0, NEVER
     below, below_months = -1.0, 0.0
     for patient in range(died.size):
-        if members[patient] != flag:
+        if not (everyone or members[patient] == flag):
             continue
         if died[patient]:
             survival *= (at_risk - 1) / at_risk
@@ -69,15 +83,26 @@ def row_misfit(months, died, members, flag, row):
                 break
         at_risk -= 1
     misfit = outside(median, row[0], row[1])
-    if row[3] > NO_LIMIT and row[4] < -NO_LIMIT and row[2] < -NO_LIMIT and row[5] > NO_LIMIT:
-        return misfit
     if below < 0.0 or median == NEVER:
         return misfit + FARTHEST
     half = CONF_FACTOR * error * (below_months - above_months) / (above - below)
     return misfit + outside(median - half, row[2], row[3]) + outside(median + half, row[4], row[5])
 
 
-@_jit
+@_within
+def _median_misfit(months, died, members, flag, everyone, at_risk, row):
+    """`_row_misfit` of a row without limits: the curve need not be followed past its median."""
+    survival = 1.0
+    for patient in range(died.size):
+        if everyone or members[patient] == flag:
+            survival *= (at_risk - 1) / at_risk if died[patient] else 1.0
+            if survival <= 0.5 + KNIFE_EDGE:
+                return outside(months[patient], row[0], row[1])
+            at_risk -= 1
+    return outside(NEVER, row[0], row[1])
+
+
+@_within
 def log_rank_z(died, members):
     """Absolute log-rank z of two groups from their order alone; 0 where its variance is 0."""
     inside = 0
@@ -107,7 +132,7 @@ def survival_at(months, died, landmark):
     return survival
 
 
-@_jit
+@_within
 def misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough=1e9):
     """Distance of a cohort from everything printed; 0 for a consistent one.
 
@@ -135,8 +160,7 @@ def misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough=1e9)
     n = died.size
     total = 0.0
     if rows[0, 0] > -NO_LIMIT or rows[0, 1] < NO_LIMIT:
-        everyone = died == died
-        total += row_misfit(months, died, everyone, True, rows[0])
+        total += _row_misfit(months, died, died, True, True, rows[0])
     total += outside((months[(n - 1) // 2] + months[n // 2]) / 2, follow_up[0], follow_up[1])
     for number in range(landmarks.shape[0]):
         survival = survival_at(months, died, landmarks[number, 0])
@@ -148,29 +172,54 @@ def misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough=1e9)
         total += MONTHS_PER_Z * outside(log_rank_z(died, members), z_ends[comparison, 0], z_ends[comparison, 1])
         if total > enough:
             return total
-        total += row_misfit(months, died, members, False, rows[1 + 2 * comparison])
-        total += row_misfit(months, died, members, True, rows[2 + 2 * comparison])
+        total += _row_misfit(months, died, members, False, False, rows[1 + 2 * comparison])
+        total += _row_misfit(months, died, members, True, False, rows[2 + 2 * comparison])
     return total
 
 
 @_jit
 def _move_time(months, died, labels, patient, new):
-    """Give one patient a new time and keep everybody in order."""
-    event = died[patient]
+    """Give one patient a new time and keep everybody in order; the patient's new place."""
     step = 1 if new > months[patient] else -1
-    here = patient
-    while 0 <= here + step < months.size and (months[here + step] - new) * step < 0:
-        months[here], died[here] = months[here + step], died[here + step]
-        for comparison in range(labels.shape[0]):
-            labels[comparison, here], labels[comparison, here + step] = (labels[comparison, here + step],
-                                                                         labels[comparison, here])
-        here += step
-    months[here], died[here] = new, event
+    there = patient
+    while 0 <= there + step < months.size and (months[there + step] - new) * step < 0:
+        there += step
+    _move_place(months, died, labels, patient, there)
+    months[there] = new
+    return there
 
 
 @_jit
-def _propose(months, died, labels, follow_up):
-    """Change a cohort at random, in place; the log of the move's Hastings factor, or NaN for no move."""
+def _move_place(months, died, labels, here, there):
+    """Move one patient, whose time is given later, from one place of the order to another; those between make room."""
+    step = 1 if there > here else -1
+    event = died[here]
+    for place in range(here, there, step):
+        months[place], died[place] = months[place + step], died[place + step]
+    died[there] = event
+    for comparison in range(labels.shape[0]):
+        label = labels[comparison, here]
+        for place in range(here, there, step):
+            labels[comparison, place] = labels[comparison, place + step]
+        labels[comparison, there] = label
+
+
+@_jit
+def _beside(a, b):
+    """Density, but for a factor, of a jump from beside one time to another."""
+    square = ((a - b) / 0.3) ** 2
+    return math.exp(-0.5 * square) if square < 1500.0 else 0.0  # what is too small for a number takes long to be found so
+
+
+@_within
+def propose(months, died, labels, follow_up):
+    """Change a cohort at random, in place.
+
+    Returns
+    -------
+    tuple
+        The log of the move's Hastings factor, or NaN for a move that is not allowed; and what `take_back` needs.
+    """
     n, n_comparisons = died.size, labels.shape[0]
     kind = np.random.random()
     i = np.random.randint(n)
@@ -184,38 +233,84 @@ def _propose(months, died, labels, follow_up):
             j = np.random.randint(n)  # beside another patient
             new, factor = months[j] + 0.3 * np.random.normal(), 0.0
             if new <= 0.0:
-                return math.nan
+                return math.nan, NOTHING, i, i, 0.0
             back, there = 0.0, 0.0  # density of this jump, and of the way back
             for other in range(n):
                 if other != i:
-                    there += math.exp(-0.5 * ((new - months[other]) / 0.3) ** 2)
-                    back += math.exp(-0.5 * ((old - months[other]) / 0.3) ** 2)
-            there += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
-            back += math.exp(-0.5 * ((new - old) / 0.3) ** 2)
+                    there += _beside(new, months[other])
+                    back += _beside(old, months[other])
+            there += _beside(new, old)
+            back += _beside(new, old)
             factor = math.log(back / there) if back > 0.0 else -1e9
-        total = months.sum()
+        total = 0.0
+        for patient in range(n):
+            total += months[patient]
         # iid exponential times whose common mean has the scale-free prior: density (sum of times) ** -n
         factor += n * math.log(total / (total - old + new))
-        _move_time(months, died, labels, i, new)
+        j = _move_time(months, died, labels, i, new)
         legal = follow_up[2] <= months[0] <= follow_up[3] and follow_up[4] <= months[n - 1] <= follow_up[5]
-        return factor if legal else math.nan
+        return factor if legal else math.nan, TIME, i, j, old
     j = np.random.randint(n) if np.random.random() < 0.5 else i + np.random.randint(1, 4)
     if j >= n or i == j:
-        return math.nan
+        return math.nan, NOTHING, i, i, 0.0
     if kind < 0.6 or n_comparisons == 0:
+        change = DEATHS
         if died[i] == died[j]:
-            return math.nan
-        died[i], died[j] = died[j], died[i]
+            return math.nan, NOTHING, i, j, 0.0
     elif kind < 0.92:
-        comparison = np.random.randint(n_comparisons)
-        if labels[comparison, i] == labels[comparison, j]:
-            return math.nan
-        labels[comparison, i], labels[comparison, j] = labels[comparison, j], labels[comparison, i]
+        change = np.random.randint(n_comparisons)
+        if labels[change, i] == labels[change, j]:
+            return math.nan, NOTHING, i, j, 0.0
     else:
+        change = DEATHS_AND_LABELS
+    _swap(died, labels, change, i, j)
+    return 0.0, change, i, j, 0.0
+
+
+@_jit
+def _swap(died, labels, change, i, j):
+    """Let two patients trade a label (the number of the comparison), deaths, or both and all labels."""
+    if change < 0:
         died[i], died[j] = died[j], died[i]
-        for comparison in range(n_comparisons):
+    for comparison in range(labels.shape[0]):
+        if comparison == change or change == DEATHS_AND_LABELS:
             labels[comparison, i], labels[comparison, j] = labels[comparison, j], labels[comparison, i]
-    return 0.0
+
+
+@_within
+def take_back(months, died, labels, change, i, j, old):
+    """Undo a change of `propose`."""
+    if change == TIME:
+        _move_place(months, died, labels, j, i)
+        months[i] = old
+    elif change != NOTHING:
+        _swap(died, labels, change, i, j)
+
+
+@_jit
+def _steps(months, died, labels, rows, z_ends, follow_up, landmarks, beta, energy, n_steps):
+    """Metropolis steps of one walker, in place: its misfit then, and the smallest it met."""
+    best = energy
+    for _ in range(n_steps):
+        factor, change, i, j, old = propose(months, died, labels, follow_up)
+        if not math.isnan(factor):
+            enough = energy + (factor - math.log(1.0 - np.random.random())) / beta
+            if enough >= 0.0:
+                tried = misfit(months, died, labels, rows, z_ends, follow_up, landmarks, enough)
+                if tried <= enough:
+                    energy, best = tried, min(best, tried)
+                    continue
+        take_back(months, died, labels, change, i, j, old)
+    return energy, best
+
+
+@_jit
+def _trade(at, energies, betas, level, chance):
+    """Let the replicas at two neighbouring temperatures trade places, if a uniform number says so."""
+    a, b = at[level], at[level + 1]
+    gain = (betas[level] - betas[level + 1]) * (energies[a] - energies[b])
+    if math.log(1.0 - chance) < gain:
+        at[level], at[level + 1] = b, a
 
 
 @numba.njit(cache=True, nogil=True)  # two walks go on side by side in threads
@@ -254,34 +349,17 @@ def walk(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_roun
     for replica in range(n_replicas):
         energies[replica] = misfit(months[replica], died[replica], labels[replica], rows, z_ends, follow_up, landmarks)
     at = np.arange(n_replicas)  # the replica at each temperature
-    new_months, new_died, new_labels = np.empty(n), np.empty(n, np.bool_), np.empty_like(labels[0])
+    new_months = np.empty(n)
     kept, seen, every, since, best = 0, 0, 1, 0, energies.min()
     unit = 10.0**decimals
     for number in range(n_rounds):
         for level in range(n_replicas):
             r = at[level]
-            for _ in range(n_steps):
-                new_months[:] = months[r]
-                new_died[:] = died[r]
-                new_labels[:] = labels[r]
-                factor = _propose(new_months, new_died, new_labels, follow_up)
-                if math.isnan(factor):
-                    continue
-                enough = energies[r] + (factor - math.log(1.0 - np.random.random())) / betas[level]
-                if enough < 0.0:
-                    continue
-                energy = misfit(new_months, new_died, new_labels, rows, z_ends, follow_up, landmarks, enough)
-                if energy <= enough:
-                    months[r] = new_months
-                    died[r] = new_died
-                    labels[r] = new_labels
-                    energies[r] = energy
-                    best = min(best, energy)
+            energies[r], least = _steps(months[r], died[r], labels[r], rows, z_ends, follow_up, landmarks, betas[level], energies[r],
+                                        n_steps)
+            best = min(best, least)
         for level in range(number % 2, n_replicas - 1, 2):
-            a, b = at[level], at[level + 1]
-            gain = (betas[level] - betas[level + 1]) * (energies[a] - energies[b])
-            if math.log(1.0 - np.random.random()) < gain:
-                at[level], at[level + 1] = b, a
+            _trade(at, energies, betas, level, np.random.random())
         if number < burn_in:
             continue
         for r in range(n_replicas):
@@ -310,3 +388,34 @@ def walk(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_roun
             kept_labels[kept], kept_round[kept] = labels[r], number
             kept += 1
     return kept, seen, best
+
+
+@_jit
+def trace(months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_steps, seeds, chances, coldest, hottest, least):
+    """Replica exchange as `walk`, told round by round; every replica's steps have a seed of their own.
+
+    Parameters
+    ----------
+    months, died, labels, rows, z_ends, follow_up, landmarks, betas, n_steps
+        As in `walk`.
+    seeds : int array, shape (n_rounds, n_replicas)
+        By level of temperature.
+    chances : float array, shape (n_rounds, n_replicas)
+        Uniform, for the trades after each round, by the lower level of two.
+    coldest, hottest, least : float arrays, shape (n_rounds,)
+        Filled: misfit at the last and the first temperature after the round's trades, and the smallest met so far.
+    """
+    n_rounds, n_replicas = seeds.shape
+    at, energies, best = np.arange(n_replicas), np.empty(n_replicas), math.inf
+    for replica in range(n_replicas):
+        energies[replica] = misfit(months[replica], died[replica], labels[replica], rows, z_ends, follow_up, landmarks)
+    for number in range(n_rounds):
+        for level in range(n_replicas):
+            r = at[level]
+            np.random.seed(seeds[number, level])
+            energies[r], met = _steps(months[r], died[r], labels[r], rows, z_ends, follow_up, landmarks, betas[level], energies[r],
+                                      n_steps)
+            best = min(best, met)
+        for level in range(number % 2, n_replicas - 1, 2):
+            _trade(at, energies, betas, level, chances[number, level])
+        coldest[number], hottest[number], least[number] = energies[at[-1]], energies[at[0]], best

@@ -117,13 +117,14 @@ def possible_orders(constraints: SurvivalConstraints, rng: np.random.Generator,
     if n_orders > MOST_ORDERS:
         raise SearchError(f"{constraints.n_died} deaths among {constraints.n} patients have {n_orders} orders; "
                           f"the search enumerates at most {MOST_ORDERS}.")
-    orders, positions = np.zeros(n_orders, np.int64), np.zeros(n_orders, np.int64)
-    found = kernels.possible_orders(
-        constraints.n, constraints.n_died, start_bounds(constraints, exhaustive),
-        constraints.rows["os_treatment"].as_array(), CONF_FACTOR, _ends(constraints.follow_up_median), orders, positions)
-    shuffled = rng.permutation(found)
-    by_position = shuffled[np.argsort(positions[shuffled], kind="stable")]
-    return [int(order) for order in orders[by_position]]
+    orders, beginnings, positions = np.zeros((3, n_orders), np.int64)
+    n_read = kernels.readable_orders(constraints.n, constraints.n_died, orders, beginnings, positions)
+    begun, kind = np.unique(beginnings[:n_read], return_inverse=True)
+    possible = kernels.possible_beginnings(begun, start_bounds(constraints, exhaustive), constraints.rows["os_treatment"].as_array(),
+                                           CONF_FACTOR, _ends(constraints.follow_up_median))[kind]
+    orders, positions = orders[:n_read][possible], positions[:n_read][possible]
+    shuffled = rng.permutation(len(orders))
+    return orders[shuffled[np.argsort(positions[shuffled], kind="stable")]].tolist()
 
 
 def bounded_order(bits: int, constraints: SurvivalConstraints, exhaustive: bool = False) -> Order:

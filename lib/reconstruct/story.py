@@ -10,8 +10,7 @@ import pandas as pd
 
 from lib.reconstruct import scoring
 from lib.reconstruct.constraints import SurvivalConstraints
-from lib.reconstruct.sampler import (BETAS, DECIMALS, STEPS_A_ROUND, Tolerance, TrialConstraints, constraint_arrays,
-                                     random_start)
+from lib.reconstruct.sampler import BETAS, STEPS_A_ROUND, Tolerance, TrialConstraints, constraint_arrays, random_start
 from lib.reconstruct.search import (Order, Solution, bounded_order, joint_choices, label_readings, order_bits,
                                     possible_orders, programmes)
 
@@ -82,24 +81,17 @@ def walk_trace(trial: TrialConstraints, tolerance: Tolerance, seed: int, n_round
         temperature, months), ``least`` (the least misfit of any walker so far).
     """
     arrays, rng = constraint_arrays(trial, tolerance), np.random.default_rng(seed)
-    walkers = [tuple(part[None].copy() for part in random_start(trial, arrays[2], rng)) for _ in BETAS]
-    kept = (np.empty((2, trial.n)), np.empty((2, trial.n), bool), np.empty((2, len(trial.comparisons), trial.n), bool),
-            np.empty(2, np.int64))
-    rows, least = [], math.inf
+    starts = [random_start(trial, arrays[2], rng) for _ in BETAS]
+    months, died, labels = (np.array([start[part] for start in starts]) for part in range(3))
+    seeds, chances = np.empty((n_rounds, len(BETAS)), np.int64), np.zeros((n_rounds, len(BETAS)))
     for number in range(n_rounds):
-        misfits = []
-        for level, walker in enumerate(walkers):
-            *_, best = scoring.walk(*walker, *arrays, np.array(BETAS[level:level + 1]), 1, STEPS_A_ROUND, 1,
-                                    int(rng.integers(2**31)), DECIMALS, *kept)
-            least = min(least, best)
-            misfits.append(scoring.misfit(*(part[0] for part in walker), *arrays))
-        for level in range(number % 2, len(BETAS) - 1, 2):
-            gain = (BETAS[level] - BETAS[level + 1]) * (misfits[level] - misfits[level + 1])
-            if math.log(1.0 - rng.random()) < gain:
-                for each in (walkers, misfits):
-                    each[level], each[level + 1] = each[level + 1], each[level]
-        rows.append((number + 1, (number + 1) * STEPS_A_ROUND * len(BETAS), misfits[-1], misfits[0], least))
-    return pd.DataFrame(rows, columns=["round", "steps", "coldest", "hottest", "least"])
+        seeds[number] = rng.integers(2**31, size=len(BETAS))
+        trading = chances[number, number % 2:-1:2]
+        trading[:] = rng.random(len(trading))
+    coldest, hottest, least = np.empty((3, n_rounds))
+    scoring.trace(months, died, labels, *arrays, np.array(BETAS), STEPS_A_ROUND, seeds, chances, coldest, hottest, least)
+    rounds = np.arange(1, n_rounds + 1)
+    return pd.DataFrame({"round": rounds, "steps": rounds * STEPS_A_ROUND * len(BETAS), "coldest": coldest, "hottest": hottest, "least": least})
 
 
 def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:
