@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pandas as pd
 from bench_registry import GIB, MB, ROOT, size, watched
+from machine import described
 
 BEGIN, END = "<!-- costs: begin -->", "<!-- costs: end -->"
 README = ROOT / "README.md"
@@ -83,8 +82,7 @@ def write_table(rows, load):
     """Put the table between its marks in the README, or before the section on the layout where there is none yet."""
     lines = ["| Work | Seconds | Memory, GiB | Disk, MB |", "|---|---:|---:|---:|"]
     lines += [f"| {work} | {seconds:.{0 if seconds >= 10 else 1}f} | {memory / GIB:.1f} | {disk / MB:.0f} |" for work, seconds, memory, disk in rows]
-    note = (f"Measured on {time.strftime('%d %B %Y').lstrip('0')} by `python tests/benchmarks/measure.py`: Python {platform.python_version()}, "
-            f"{os.cpu_count()} cores, load average {load:.1f} before. Disk is what a run writes.")
+    note = f"Measured by `python tests/benchmarks/measure.py`: {described()}, load average {load:.1f} before. Disk is what a run writes."
     block = "\n".join([BEGIN, "## Costs", "", *lines, "", note, END])
     text = README.read_text("utf-8")
     if BEGIN in text:
