@@ -13,7 +13,7 @@ from jupyter_client.provisioning import LocalProvisioner
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from lib import ADMITTED, preheated
+from lib import preheated
 from lib.environment import set_environment
 from lib.notebooks import normalise, read_source, without_publication, write_notebook
 
@@ -57,7 +57,7 @@ class _ThisPythonKernelManager(AsyncKernelManager):
         return KernelSpec(argv=argv, display_name="Python 3 (ipykernel)", language="python")
 
 
-def prepare_worker(folder, admitted=None):
+def prepare_worker(folder, environment):
     """Set a pool worker's environment, which its kernels inherit, and end the worker when its parent is gone.
 
     Parameters
@@ -65,12 +65,12 @@ def prepare_worker(folder, admitted=None):
     folder : path-like
         Where the chapters write; IPython's and Jupyter's own files go there too, so that neither a user's
         start-up scripts nor leftovers in a home directory play a part.
-    admitted : str, optional
-        Folder of a cohort that this run has checked.
+    environment : dict of str to str
+        The runner's; a fork of a server has that of the time when the server was started.
     """
+    os.environ.clear()
+    os.environ.update(environment)
     set_environment(folder)
-    if admitted:
-        os.environ[ADMITTED] = admitted
     preheated.end_with_parent()
     preheated.share_server()
 

@@ -8,7 +8,9 @@ import json
 import math
 import os
 import re
+import tempfile
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 
 from lib import downloads, published
@@ -128,7 +130,8 @@ class Chapter:
     -----
     Under ``python -m lib.run`` the output folder comes in the environment variable ``STUDY_OUT`` and files
     are written; in a live notebook results go to ``build/lab`` and figure and table files are left out,
-    so that a re-run answers at once, as they are where ``STUDY_PREVIEW`` is set (`lib.watch`). Where
+    so that a re-run answers at once. Where ``STUDY_PREVIEW`` is set (`lib.watch`) they are left out too, and what is shown
+    is drawn by forks while the chapter goes on, and put in its place when the chapter hands on its results. Where
     ``STUDY_NO_PRINT_FILES`` is set (`lib.sites`), only what is for print is left out: figures' files and Word tables.
     """
 
@@ -138,6 +141,7 @@ class Chapter:
         self.name, self.study, self.parameters = name, study, parameters
         self.changed = changed_from_paper(parameters)
         self.writes_files = "STUDY_OUT" in os.environ and "STUDY_PREVIEW" not in os.environ
+        self.is_preview = {"STUDY_OUT", "STUDY_PREVIEW"} <= os.environ.keys()
         self.writes_print_files = self.writes_files and "STUDY_NO_PRINT_FILES" not in os.environ
         self.out = Path(os.environ.get("STUDY_OUT", ROOT / "build" / "lab"))
         self.quantities: dict[str, dict] = {}
@@ -145,6 +149,7 @@ class Chapter:
         self.marked: set[str] = set()
         self.listed: dict[str, list[dict]] = {"figures": [], "tables": []}
         self.aside = Aside()
+        self.unseen: list[tuple] = []
         self.publication = _publication(study, parameters)
         self.whose_patients = downloads.whose_patients(study, whose, bool(self.publication))
         _FOR_PUBLICATION.set(self.publication)
@@ -176,8 +181,6 @@ class Chapter:
         """
         if fig is None:
             return
-        from lib.figures.style import DISPLAY_DPI, lay_out
-
         fig = getattr(fig, "figure", fig)
         if self.publication:
             if individual:
@@ -190,10 +193,8 @@ class Chapter:
                 return
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
-        lay_out(fig, DISPLAY_DPI)  # files are laid out as the figure shown, not each anew
-        png = downloads.image(fig, "png", dpi=DISPLAY_DPI)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
-        _display({"image/png": png}, {"image/png": {"alt": alt, "width": width_px}})
+        self._show("image/png", partial(_drawn, fig), alt=alt, width=width_px)
         say(f"**Figure {label}.** {caption}")
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_print_files:
@@ -237,9 +238,8 @@ class Chapter:
             notes = [*map(_publishable, notes), self.publication.note]
         shown = table if hasattr(table, "as_raw_html") else tables.render(table, notes=notes, **layout)
         frame = shown._tbl_data if shown is table else table
-        html = tables.to_html(shown, f"Table {label}")
         say(f"**Table {label}.** {caption}")
-        _display({"text/html": html})
+        html = self._show("text/html", partial(tables.to_html, shown, f"Table {label}"))
         stem = f"table_{label.replace('.', '_')}"
         self._list("tables", stem, label, caption)
         if self.writes_files:
@@ -374,6 +374,7 @@ class Chapter:
     def hand_on(self, **extra) -> None:
         """Write the chapter's quantities to ``results/NN_name.json``, in one move, once its files for download are there."""
         self.aside.finish()
+        self._put_in_place()
         document = {"chapter": self.name, "cohort": getattr(self.study, "name", None),
                     "invented": self.study is None or self.study.invented, "parameters": self._public(),
                     "not_the_papers": sorted(self.changed), **extra, **self.listed, "quantities": self._handed_on(),
@@ -399,6 +400,26 @@ class Chapter:
         if any(entry["label"] == label for entry in self.listed[kind]):
             self.listed[kind] = [entry for entry in self.listed[kind] if entry["label"] != label]
         self.listed[kind].append({"label": label, "file": stem, "caption": caption, **more})
+
+    def _show(self, kind: str, make, **metadata):
+        """Show what a call makes, and return it; in a preview it is made aside, shown later and not returned."""
+        if not self.is_preview:
+            made = make()
+            _display({kind: made}, {kind: metadata} if metadata else {})
+            return made
+        from IPython.display import display
+
+        place = display({"text/plain": "to be drawn"}, raw=True, display_id=True)
+        file = Path(tempfile.gettempdir(), place.display_id)
+        self.unseen.append((place, kind, file, metadata))
+        self.aside.do(_keep, make, file)
+
+    def _put_in_place(self) -> None:
+        """Show what was made aside, each where its cell stands."""
+        while self.unseen:
+            place, kind, file, metadata = self.unseen.pop(0)
+            made = file.read_bytes() if kind.startswith("image") else file.read_text("utf-8")
+            place.update({kind: made}, metadata={kind: metadata} if metadata else {}, raw=True)
 
     def _save_figure(self, fig, stem: str) -> None:
         from lib.figures.style import PRINT_DPI
@@ -506,6 +527,19 @@ def _display(data: dict, metadata: dict | None = None) -> None:
     from IPython.display import display
 
     display(data, metadata=metadata or {}, raw=True)
+
+
+def _drawn(fig) -> bytes:
+    """The figure as it is shown, laid out once for all files."""
+    from lib.figures.style import DISPLAY_DPI, lay_out
+
+    return downloads.image(lay_out(fig, DISPLAY_DPI), "png", dpi=DISPLAY_DPI)
+
+
+def _keep(make, file: Path) -> None:
+    """Leave what a call makes in a file."""
+    made = make()
+    file.write_bytes(made if isinstance(made, bytes) else made.encode())
 
 
 def _close(fig) -> None:

@@ -8,13 +8,12 @@ from contextlib import nullcontext
 
 from tqdm import tqdm
 
-from lib import ADMITTED
 from lib.environment import fixed_environment
 from lib.execute import ChapterError, execute_chapter, prepare_worker
 from lib.preheated import fork_server, is_possible
 
 
-def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=False):
+def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=True):
     """Execute chapters in a pool of processes, the longest first, those that need the others after them.
 
     Raises
@@ -26,7 +25,7 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=Fal
     with (
         _context(preheated) as context,
         tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
-        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, os.environ.get(ADMITTED))) as pool,
+        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, dict(os.environ))) as pool,
     ):
         for last in (False, True):
             ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)

@@ -116,7 +116,7 @@ def _parse(arguments):
     parser.add_argument("--compare", nargs=2, metavar=("RUN", "RUN"), help="show the numbers that differ between two runs: folders, names under build/runs, or 'published'")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
-    parser.add_argument("--preheated", action="store_true", help="on Linux: import the libraries once and fork each chapter's Python; faster, and with the same outputs (many cohorts: always)")
+    parser.add_argument("--preheated", action=argparse.BooleanOptionalAction, default=True, help="on Linux: import the libraries once and fork each chapter's Python, or start each anew; the outputs are the same (many cohorts: always forked)")
     return parser.parse_args(arguments)
 
 
@@ -280,7 +280,7 @@ def default_folder(build, changes):
     return build / "runs" / re.sub(r"[^\w.=,-]+", "-", ",".join(parts)).strip("-.")
 
 
-def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, preheated=False, shelf=ROOT / "build"):
+def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, only_changed=False, preheated=True, shelf=ROOT / "build"):
     """Execute chapters and make the pages; the output folder changes only when all of it has succeeded.
 
     Parameters

@@ -26,7 +26,7 @@ def run(*arguments):
 def test_a_chapter_comes_out_byte_for_byte_as_from_a_kernel_started_anew(tmp_path, contents):
     ways = {way: tmp_path / way for way in ("plain", "preheated")}
     for way, out in ways.items():
-        extra = ["--preheated"] if way == "preheated" else []
+        extra = ["--no-preheated"] if way == "plain" else []
         done = run(ROOT / "notebooks", "03_response", "--no-pages", "--out", out, *extra)
         assert done.returncode == 0, done.stderr
     plain, preheated = (contents(out) for out in ways.values())
@@ -54,21 +54,21 @@ assert first != numpy.random.random(), "the state of random numbers was handed o
 
 def test_a_chapter_finds_the_libraries_imported(collection, tmp_path):
     folder = collection(_01_a='import sys\nassert "lifelines" in sys.modules')
-    done = run(folder, "--no-pages", "--preheated", "--out", tmp_path / "out")
+    done = run(folder, "--no-pages", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_chapter_sees_nothing_that_another_has_left(collection, tmp_path):
     folder = collection(_01_a=LEAVES, _02_b=FINDS, _03_c=LEAVES)
     assert len(find_sources(folder)) == 3
-    done = run(folder, "--no-pages", "--processes", "1", "--preheated", "--out", tmp_path / "out")
+    done = run(folder, "--no-pages", "--processes", "1", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
 
 
 def test_a_cell_that_fails_and_a_kernel_that_dies_are_told_as_ever(collection, tmp_path, capsys):
     for code, says in (("1 / 0", "ZeroDivisionError"), ("import os\nos._exit(3)", "kernel died")):
         folder = collection(_01_a=code)
-        said = [run(folder, "--no-pages", "--out", tmp_path / "out", *extra) for extra in ([], ["--preheated"])]
+        said = [run(folder, "--no-pages", "--out", tmp_path / "out", *extra) for extra in (["--no-preheated"], [])]
         assert [done.returncode for done in said] == [1, 1]
         assert says in said[0].stderr and said[1].stderr.splitlines()[-1] == said[0].stderr.splitlines()[-1]
 
@@ -76,7 +76,7 @@ def test_a_cell_that_fails_and_a_kernel_that_dies_are_told_as_ever(collection, t
 def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp_path):
     out = tmp_path / "out"
     folder = collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)")
-    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--preheated", "--out", out], cwd=ROOT)
+    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--out", out], cwd=ROOT)
     end = time.monotonic() + 60
     while not list((out / ".staging").glob("*/reached")):
         assert time.monotonic() < end and runner.poll() is None, "the cell was never reached"
@@ -88,3 +88,13 @@ def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp
     assert psutil.wait_procs(family, timeout=30)[1] == []
     collection(_01_a="done = True")
     assert main(["--no-pages", "--out", str(out)], folder) == 0  # the folder is free, and a rerun completes
+
+
+def test_a_server_of_an_earlier_run_knows_the_environment_of_this_one(collection, tmp_path, monkeypatch):
+    folder = collection(_01_a="import os\nassert 'STUDY_EARLIER' in os.environ")
+    monkeypatch.setenv("STUDY_EARLIER", "1")
+    assert main(["--no-pages", "--out", str(tmp_path / "out")], folder) == 0
+    monkeypatch.delenv("STUDY_EARLIER")
+    monkeypatch.setenv("STUDY_LATER", "1")
+    collection(_01_a="import os\nassert 'STUDY_LATER' in os.environ and 'STUDY_EARLIER' not in os.environ")
+    assert main(["--no-pages", "--out", str(tmp_path / "out")], folder) == 0

@@ -63,7 +63,7 @@ def printed(out, name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels have ports")
-@pytest.mark.parametrize("more", [[], ["--preheated"]], ids=["started", "forked"])
+@pytest.mark.parametrize("more", [["--no-preheated"], ["--preheated"]], ids=["started", "forked"])
 def test_a_runner_speaks_with_its_kernels_over_no_port_that_another_program_could_take(collection, tmp_path, more):
     code = "from ipykernel.connect import get_connection_info\nprint(get_connection_info(unpack=True)['transport'])"
     assert run(collection(_01_a=code, _02_b=code), tmp_path / "out", *more) == 0
@@ -100,6 +100,24 @@ def test_a_users_settings_do_not_reach_the_chapters(collection, tmp_path, monkey
     code = "import matplotlib\nprint('leak' in globals(), matplotlib.rcParams['lines.linewidth'], 'inline' in matplotlib.get_backend())"
     assert run(collection(_01_a=code), out) == 0
     assert printed(out, "01_a").strip() == "False 1.5 True"
+
+
+def test_a_preview_shows_what_a_run_shows(collection, tmp_path, monkeypatch):
+    """Figures and tables are made by forks and come later, each to the cell that asked for it; files for download are not made."""
+    folder = collection(_01_a=FIGURE_AND_TABLE.format(name="01_a"))
+    assert run(folder, tmp_path / "run") == 0
+    monkeypatch.setenv("STUDY_PREVIEW", "1")
+    assert run(folder, tmp_path / "preview") == 0
+    shown = [(tmp_path / way / "notebooks" / "01_a.ipynb").read_bytes() for way in ("run", "preview")]
+    assert shown[0] == shown[1] and b"image/png" in shown[0] and b"text/html" in shown[0]
+    assert list((tmp_path / "run" / "figures").iterdir()) and not (tmp_path / "preview" / "figures").exists()
+
+
+def test_a_figure_that_a_preview_cannot_draw_fails_the_chapter(collection, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("STUDY_PREVIEW", "1")
+    cannot = FIGURE_AND_TABLE.replace('ax.plot([0, 1], [0, 1])', 'ax.draw = lambda renderer: 1 / 0')
+    assert run(collection(_01_a=cannot.format(name="01_a")), tmp_path / "out") == 1
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_the_verdict_runs_after_the_chapters_whose_results_it_reads(collection, tmp_path):

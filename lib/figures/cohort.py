@@ -15,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 from lib.baseline import groups_present
 from lib.cohort import DAYS_PER_MONTH
 from lib.figures.many import corners, evenly, is_crowded
-from lib.figures.style import GREY, HATCHES, INK, MARKERS, PALE, colour_for, lay_out
+from lib.figures.style import GREY, HATCHES, INK, MARKERS, PALE, colour_for
 
 WIDTH_IN = 6.0
 """Narrower than the page, so that type stays legible on a phone."""
@@ -143,8 +143,7 @@ def draw_swimmer(lanes: pd.DataFrame, sessions: pd.DataFrame | None = None,
     _response_columns(ax, lanes, y, responses or {}, small + 0.5)
     _swimmer_legend(figure, lanes["metastasis_months"].notna().any(), sessions is not None,
                     response_months is not None and response_months.notna().any(), lanes["progression_months"].notna().any())
-    # laid out once: some hundred marks and words would be laid out anew for each file format
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def _lane_positions(lanes: pd.DataFrame) -> np.ndarray:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.patheffects import withStroke
 
 from lib.figures.many import MOST_LANES, MOST_MARKS, MOST_TICKS, corners, draw_density, evenly, is_crowded
-from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE, lay_out
+from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
 from lib.survival.competing import PROGRESSION
 from lib.suppression import COUNT_GID
 from lib.survival.estimate import at_risk_table, median_survival
@@ -67,7 +67,7 @@ def draw_survival(curves: dict, *, xlabel: str, ylabel: str = "Overall survival 
     ax.tick_params(labelbottom=True)
     ax.set_xlabel(xlabel)
     write_at_risk(below, curves, ticks, table_rows)
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_clock(name: str, curve, choices):
@@ -151,7 +151,7 @@ def draw_survival_panels(panels: dict, *, xlabel: str, median_convention: str = 
         _write_numbers_at_risk(below, curves, ticks)
     for empty in axes.T.reshape(columns, -1)[-1][2 * (rows - 1):] if len(panels) % columns else []:
         empty.axis("off")
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_comparisons(grouped: dict, choices):
@@ -206,7 +206,7 @@ def draw_immortal_time(patients: pd.DataFrame, landmark_months: float):
     ax.set_yticks(range(len(shown)), shown.patient, fontsize=7)
     ax.set(xlabel="Months from first treatment", xlim=(0, None), ylim=(-0.7, len(shown) - 0.3))
     _legend_of_timeline(ax, groups, landmark_months)
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def _legend_of_timeline(ax, groups, landmark_months):
@@ -254,7 +254,7 @@ def draw_delayed_entry(entered: dict, interval: str = "log-log"):
         below.set(xlabel=CLOCK_AXES[name][0].replace("diagnosis of leiomyosarcoma", "diagnosis").replace("diagnosis of l", "l"), ylim=(0, None), ylabel="At risk" if column == 0 else "")
         ax.text(0.98, 0.97, "naive", color=GREY, transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
         ax.text(0.98, 0.89, "delayed entry", color=PALETTE[0], transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_incidence(incidence: dict, naive_curve, xlabel: str = "Months from first treatment"):
@@ -285,7 +285,7 @@ def draw_incidence(incidence: dict, naive_curve, xlabel: str = "Months from firs
                 va="center")
     ticks = month_ticks(longest)
     ax.set(xlabel=xlabel, ylabel="Cumulative incidence (proportion)", xlim=(0, ticks[-1]), xticks=ticks, ylim=(0, 1.02))
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_cut_search(table: pd.DataFrame, cut: float, corrected_p: float | None, alpha: float):
@@ -427,7 +427,7 @@ def draw_left_out(medians: dict, p_values: dict, alpha: float):
     axes[0].set_xlim(left=0)
     axes[1].set_xlim(0, 1)
     axes[1].axvline(alpha, color=GREY, linestyle=LINE_STYLES[1], linewidth=1)
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months from first treatment"):
@@ -464,7 +464,7 @@ def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months fr
     right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     right.minorticks_off()
     right.legend(loc="lower right", fontsize=8)
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def draw_functional_form(forms: dict):
@@ -489,7 +489,7 @@ def draw_functional_form(forms: dict):
         ax.axhline(0, color=GREY, linewidth=0.9)
         ax.set_xlabel(label)
     axes[0, 0].set_ylabel("Deaths minus expected")
-    return lay_out(figure, figure.dpi)
+    return figure
 
 
 def _running_mean(x, y, share=0.4):

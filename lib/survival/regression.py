@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.once import once
@@ -397,10 +398,16 @@ def adjust(p_values, method):
     method : {"holm", "fdr_bh"}
         Family-wise error (Holm 1979) or false discovery rate (Benjamini and Hochberg 1995).
     """
-    from statsmodels.stats.multitest import multipletests
-
     p_values = np.asarray(p_values, dtype=float)
     adjusted, known = np.full(len(p_values), np.nan), ~np.isnan(p_values)
     if known.any():
-        adjusted[known] = multipletests(p_values[known], method=method)[1]
+        adjusted[known] = _holm(p_values[known]) if method == "holm" else stats.false_discovery_control(p_values[known])
+    return adjusted
+
+
+def _holm(p_values):
+    """Holm's P values. Those of statsmodels come with a collection of garbage, which takes longer than a chapter's regressions."""
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1)), 1)
     return adjusted

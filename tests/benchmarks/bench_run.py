@@ -22,13 +22,13 @@ CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.py"))
 
 def main(repetitions=5):
     """Time both ways in turn, so that a busy moment of the machine falls on both."""
-    seconds = {"papermill, one by one": [], "lib.run": [], "lib.run --preheated": []}
+    seconds = {"papermill, one by one": [], "lib.run --no-preheated": [], "lib.run": []}
     print(f"{described()}, {len(CHAPTERS)} chapters, {repetitions} repetitions")
     for number in range(1, repetitions + 1):
         print(f"load average before repetition {number}: {os.getloadavg()[0]:.1f}", flush=True)
         with tempfile.TemporaryDirectory() as folder:
             seconds["papermill, one by one"].append(timed(papermill_one_by_one, Path(folder)))
-        for way in ("lib.run", "lib.run --preheated"):
+        for way in ("lib.run --no-preheated", "lib.run"):
             with tempfile.TemporaryDirectory() as folder:
                 seconds[way].append(timed(partial(whole_run, *way.split()[1:]), Path(folder)))
     for way, times in seconds.items():
