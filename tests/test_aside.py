@@ -31,6 +31,8 @@ def test_all_that_was_asked_for_is_done_when_it_is_finished(tmp_path):
 def test_the_first_is_done_by_another_process_and_what_comes_after_the_end_by_this_one(tmp_path):
     aside = Aside()
     aside.do(write, tmp_path / "first", "made")
+    while not aside._fork.has_ended():
+        time.sleep(0.01)
     aside.finish()
     aside.do(write, tmp_path / "late", "made")
     assert (tmp_path / "first").read_text() != f"made {os.getpid()}"
@@ -61,7 +63,9 @@ def test_what_a_fork_does_not_finish_is_done_again(tmp_path, end):
 
     aside = Aside(patience_s=0.5)
     aside.do(write_and_end_in_a_fork, tmp_path / "file")
-    forked = aside._pid
+    while not (tmp_path / "file").exists():
+        time.sleep(0.01)
+    forked = aside._fork.pid
     aside.finish()
     assert (tmp_path / "file").read_text() == f"made {os.getpid()}"
     assert not Path(f"/proc/{forked}").exists()
@@ -82,3 +86,39 @@ def test_a_fork_ends_with_the_process_that_asked_for_it(tmp_path):
 
 def test_nothing_asked_for_ends_at_once():
     Aside().finish()
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="forks are for Linux")
+def test_what_the_fork_has_not_begun_at_the_end_is_shared_and_nothing_done_twice(tmp_path):
+    def slowly(path):
+        with open(path, "a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(0.2)
+
+    aside = Aside()
+    for number in range(12):  # the first goes to a fork, the others gather until it has ended
+        aside.do(slowly, tmp_path / str(number))
+    time.sleep(0.5)
+    aside.do(slowly, tmp_path / "12")  # these twelve go to one fork
+    aside.finish()
+    by = [(tmp_path / str(number)).read_text().split() for number in range(13)]
+    assert all(len(each) == 1 for each in by)
+    assert len({each[0] for each in by}) == 3 and [str(os.getpid())] in by[1:]
+
+
+@pytest.mark.skipif("sys.platform != 'linux'", reason="forks are for Linux")
+def test_a_fork_that_fails_leaves_the_rest_to_this_process(tmp_path):
+    def fails_in_a_fork(path, parent=os.getpid()):
+        if os.getpid() != parent:
+            raise OSError("in the fork")
+        write(path, "made")
+
+    aside = Aside()
+    aside.do(time.sleep, 0.3)
+    for number in range(3):
+        aside.do(fails_in_a_fork, tmp_path / str(number))
+    time.sleep(0.6)
+    aside.do(write, tmp_path / "last", "made")
+    aside.finish()
+    assert {path.read_text() for path in tmp_path.iterdir()} == {f"made {os.getpid()}"}
+    assert len(list(tmp_path.iterdir())) == 4
