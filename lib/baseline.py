@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lib.cohort import Cohort
+from lib.cohort_files import lined_up
 from lib.contract import SITES, TREATMENTS
 from lib.refusal import Refusal
 from lib.units import REFERENCE_UNITS, to_reference_units
@@ -186,7 +187,7 @@ def lab_values(study: Cohort, visit: str) -> pd.DataFrame:
     if study.labs is None:
         return pd.DataFrame(index=patients)
     at_visit = to_reference_units(study.labs.loc[study.labs["visit"] == visit, ["patient", "analyte", "value", "unit"]])
-    return pivoted(at_visit, "analyte", "value", sorted(at_visit["analyte"].unique())).set_index("patient").reindex(patients)
+    return lined_up(pivoted(at_visit, "analyte", "value", sorted(at_visit["analyte"].unique())).set_index("patient"), patients)
 
 
 def liver_lesions_at_baseline(study: Cohort) -> pd.DataFrame:
@@ -207,7 +208,7 @@ def largest_liver_lesion_mm(study: Cohort) -> pd.Series:
     rows = liver_lesions_at_baseline(study)
     unmeasured = rows.loc[rows["target"] & rows["longest_diameter_mm"].isna(), "patient"]
     largest = rows.groupby("patient", observed=True)["longest_diameter_mm"].max().drop(unmeasured.unique())
-    return study.patients["patient"].map(largest).astype(float)
+    return lined_up(largest, study.patients["patient"]).astype(float).set_axis(study.patients.index)
 
 
 def describe(variable: Variable, groups: pd.Series | None = None,
@@ -232,7 +233,7 @@ def describe(variable: Variable, groups: pd.Series | None = None,
     values = _as_categories(variable).values.reset_index(drop=True)
     slices: dict[Hashable, pd.Series] = {"all": values}
     if groups is not None:
-        labels = groups.reset_index(drop=True)
+        labels = groups.reset_index(drop=True).astype("category")
         slices |= {group: values[labels == group] for group in order or groups_present(labels)}
     rows = []
     for group, own in slices.items():
@@ -358,7 +359,7 @@ def largest_difference(variable: Variable, groups: pd.Series,
     tuple of float, str, str
         Missing value and empty names where no pair can be compared.
     """
-    labels, variable = groups.reset_index(drop=True), _as_categories(variable)
+    labels, variable = groups.reset_index(drop=True).astype("category"), _as_categories(variable)
     groups_of = {group: _in_group(variable, labels == group) for group in order or groups_present(labels)}
     pairs = [(_difference(variable, groups_of[a], groups_of[b]), a, b) for a, b in combinations(groups_of, 2)]
     measured = [pair for pair in pairs if not np.isnan(pair[0])]
@@ -396,7 +397,7 @@ def group_p_value(variable: Variable, groups: pd.Series) -> float:
     from lib.proportions import exact_group_p, large_table_p
 
     frame = pd.DataFrame({"value": variable.values.reset_index(drop=True),
-                          "group": groups.reset_index(drop=True)}).dropna()
+                          "group": groups.astype(object).reset_index(drop=True)}).dropna()
     if frame["group"].nunique() < 2 or frame["value"].nunique() < 2:
         return np.nan
     if not variable.levels:
@@ -446,8 +447,8 @@ def completeness(study: Cohort) -> pd.DataFrame:
         analytes, known = study.labs["analyte"].nunique(), study.labs["value"].notna()
         for visit in study.labs["visit"].unique():
             # each analyte is there once a visit
-            found = study.labs["patient"][known & (study.labs["visit"] == visit)].value_counts().reindex(patients.index).fillna(0)
-            items[f"all labs, {_item_name(visit)}"] = found == analytes
+            found = lined_up(study.labs["patient"][known & (study.labs["visit"] == visit)].value_counts(sort=False), patients.index)
+            items[f"all labs, {_item_name(visit)}"] = found.fillna(0) == analytes
     if study.lesions is not None:
         items |= _imaging_items(study.lesions, patients.index)
     return pd.DataFrame(items, index=patients.index).astype(bool)
@@ -474,7 +475,7 @@ def _imaging_items(lesions: pd.DataFrame, patients: pd.Index) -> dict[str, pd.Se
         if "viable_diameter_mm" in lesions:
             targets = lesions.loc[at_visit & lesions["target"] & ~lesions["extrahepatic"], ["patient", "viable_diameter_mm"]]
             complete = targets["viable_diameter_mm"].notna().groupby(targets["patient"], observed=True).all()
-            items[f"enhancement, {_item_name(visit)}"] = complete.reindex(patients).eq(True)
+            items[f"enhancement, {_item_name(visit)}"] = lined_up(complete, patients).eq(True)
     return items
 
 

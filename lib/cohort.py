@@ -149,11 +149,11 @@ def _read_admitted(folder: Path, tables: tuple[str, ...], without: tuple[str, ..
     for table in ("patients", *tables):
         for path in table_files(folder, table):
             wanted = tuple(column.name for column in CONTRACT[table] if f"{table}.{column.name}" not in without)
-            frame = read_trusted(path, table, wanted)
+            frame = read_trusted(path, table, wanted, labels)
             if frame is None:
                 return None
             labels = pd.Index(frame["patient"]) if table == "patients" else labels
-            typed[table] = frame if labels is None else _sharing(frame, labels)
+            typed[table] = frame
     return _settle(folder.name, typed, _is_invented(folder), labels) if "patients" in typed else None
 
 

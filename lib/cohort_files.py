@@ -68,8 +68,11 @@ def read_clean(path: Path, table: str, invented: bool) -> pd.DataFrame | None:
     return _as_text_where_short(frame, table) if clean else None
 
 
-def read_trusted(path: Path, table: str, wanted: tuple[str, ...] | None = None) -> pd.DataFrame | None:
-    """A table whose file has been checked in this run, only the columns wanted; None where it cannot be read quickly."""
+def read_trusted(path: Path, table: str, wanted: tuple[str, ...] | None = None, labels: pd.Index | None = None) -> pd.DataFrame | None:
+    """A table whose file has been checked in this run, only the columns wanted; None where it cannot be read quickly.
+
+    ``labels`` holds the labels of all patients, which need then not be made again of the file's own million.
+    """
     import pyarrow as pa
 
     columns = {column.name: column for column in CONTRACT[table] if wanted is None or column.name in wanted}
@@ -77,7 +80,7 @@ def read_trusted(path: Path, table: str, wanted: tuple[str, ...] | None = None) 
         arrow = _parquet(path, columns) if path.suffix == ".parquet" else _large_csv(path, columns) if path.stat().st_size > LARGE_BYTES else None
         if arrow is None:
             return None
-        return _as_text_where_short(_in_types(arrow, columns), table)
+        return _as_text_where_short(_in_types(arrow, columns, labels), table)
     except (pa.ArrowException, ValueError, TypeError, OSError):
         return None
 
@@ -87,12 +90,13 @@ def read_any_parquet(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _in_types(read: dict, columns: dict[str, Column]) -> pd.DataFrame:
+def _in_types(read: dict, columns: dict[str, Column], labels: pd.Index | None = None) -> pd.DataFrame:
     """Each column read and put into its type before the next, so that a table is never in memory twice."""
     import pyarrow as pa
 
     # Arrow's memory may not be written to
-    frame = pd.DataFrame({name: _typed(read_column(), columns[name]).copy() for name, read_column in read.items()}, copy=False)
+    frame = pd.DataFrame({name: _among(read_column(), labels) if name == "patient" and labels is not None else _typed(read_column(), columns[name]).copy()
+                          for name, read_column in read.items()}, copy=False)
     pa.default_memory_pool().release_unused()
     return frame
 
@@ -175,6 +179,21 @@ def _typed(column, described: Column) -> pd.Series:
     return numbers
 
 
+def _among(column, labels: pd.Index) -> pd.Categorical:
+    """Labels as categories that are there already: Arrow finds the place of each, and no text is made of it."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string()).dictionary_encode()
+    chunks = _with_one_dictionary(column).chunks
+    if not chunks:
+        return pd.Categorical.from_codes([], labels)
+    own = chunks[0].dictionary
+    places = pc.index_in(own, pa.array(labels, own.type)).fill_null(-1).to_numpy(zero_copy_only=False)
+    return pd.Categorical.from_codes(np.concatenate([places[chunk.indices.to_numpy()] for chunk in chunks]), labels)
+
+
 def _with_one_dictionary(column, known=None):
     """The column with one dictionary for all its chunks, `known` if it is that one: a registry's file often repeats it in each."""
     import pyarrow as pa
@@ -228,10 +247,36 @@ def looked_up(keys: pd.Series, values: pd.Series) -> pd.Series:
     """
     if not isinstance(keys.dtype, pd.CategoricalDtype):
         return keys.map(values)
-    codes, categories, index = keys.cat.codes.to_numpy(), keys.cat.categories, values.index
-    if isinstance(index, pd.CategoricalIndex) and index.categories.equals(categories):
-        place = np.full(len(categories), -1)
-        place[index.codes] = np.arange(len(index))
-    else:
-        place = index.get_indexer(categories)
+    codes, place = keys.cat.codes.to_numpy(), _places(values.index, keys.cat.categories)
     return pd.Series(values.array.take(np.where(codes < 0, -1, place[codes]), allow_fill=True), keys.index)
+
+
+def lined_up(found: pd.Series | pd.DataFrame, patients: pd.Series | pd.Index) -> pd.Series | pd.DataFrame:
+    """What `reindex` gives for patients, without looking for a registry's million names where codes tell them.
+
+    Parameters
+    ----------
+    found : Series or DataFrame
+        Indexed by patient, as text or categories, each once.
+    patients : Series or Index of text
+
+    Returns
+    -------
+    Series or DataFrame
+        Indexed by ``patients``, in their order; missing for one who was not found.
+    """
+    patients = pd.Index(patients)
+    place = _places(found.index, patients)
+    if isinstance(found, pd.Series):
+        return pd.Series(found.array.take(place, allow_fill=True), patients, name=found.name)
+    columns = {name: column.array.take(place, allow_fill=True) for name, column in found.items()}
+    return pd.DataFrame(columns, patients, copy=False).set_axis(found.columns, axis=1)
+
+
+def _places(index: pd.Index, labels: pd.Index) -> np.ndarray:
+    """Where in an index each label stands; -1 for one that does not."""
+    if isinstance(index, pd.CategoricalIndex) and index.categories.equals(labels):
+        place = np.full(len(labels), -1)
+        place[index.codes] = np.arange(len(index))
+        return place
+    return np.arange(len(labels)) if index.equals(labels) else index.get_indexer(labels)

@@ -44,6 +44,7 @@ def record_treated(chapter: Chapter, study: Cohort) -> None:
 
 def record_variables(chapter: Chapter, variables: list[Variable], first_treatment: pd.Series) -> None:
     """Counts, percentages, means and SDs of Table 1, and the largest SMD of each number."""
+    first_treatment = first_treatment.astype("category")
     for variable in variables:
         chapter.record(quantities(variable))
         if variable.levels:

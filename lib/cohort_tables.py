@@ -47,6 +47,7 @@ def table_one(variables: Sequence[Variable], groups: pd.Series,
         "Missing", and where there are two groups or more "Largest SMD" with the letters of its pair.
         Outcomes have neither SMD nor P.
     """
+    groups = groups.astype("category")  # told apart many times, which of text would take long in a registry
     order = groups_present(groups)
     letters = dict(zip(order, _letters(len(order)), strict=True))
     rows = [row for variable in variables

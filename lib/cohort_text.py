@@ -86,6 +86,7 @@ def age_cut(patients: pd.DataFrame, cut: float) -> str:
 
 def balance(variables: list[Variable], first_treatment: pd.Series) -> str:
     """How many characteristics differ by more than chance gives groups of these sizes."""
+    first_treatment = first_treatment.astype("category")
     groups, sizes = groups_present(first_treatment), first_treatment.value_counts()
     compared = [(variable, *largest_difference(variable, first_treatment)) for variable in variables if not variable.outcome]
     compared = [each for each in compared if each[2]]

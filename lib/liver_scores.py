@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lib.cohort_files import looked_up
+from lib.cohort_files import lined_up, looked_up
 from lib.refusal import Refusal
 from lib.units import MOLAR_MASS_G_MOL, to_reference_units
 from lib.wide import pivoted
@@ -266,7 +266,7 @@ def liver_scores(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """
     labs = to_reference_units(labs.loc[labs["analyte"].isin(_INPUTS), ["patient", "visit", "analyte", "value", "unit"]])
     wide = pivoted(labs, "analyte", "value", _INPUTS, ("patient", "visit"))
-    facts = patients.set_index("patient").reindex(columns=_FACTS)
+    facts = patients.reindex(columns=["patient", *_FACTS]).set_index("patient")
     for name in _FACTS:
         wide[name] = looked_up(wide["patient"], facts[name])
     sex, dialysis = wide["sex"], wide["dialysis"].astype("boolean").fillna(False)
@@ -325,7 +325,7 @@ def meld_change(labs: pd.DataFrame, patients: pd.DataFrame | None = None, after:
 def meld_rise(scores: pd.DataFrame, patients: pd.DataFrame, after: str = MONTH_3) -> pd.DataFrame:
     """As `meld_change`, from scores already computed by `liver_scores`."""
     wide = before_and_after(scores, "meld", after=after)
-    wide = wide.reindex(pd.Index(patients["patient"], name="patient")).astype(float)
+    wide = lined_up(wide, pd.Index(patients["patient"], name="patient")).astype(float)
     increased = (wide[after] > wide[BASELINE]).astype("boolean").mask(wide.isna().any(axis=1))
     return wide.assign(increased=increased).reset_index()
 

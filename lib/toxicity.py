@@ -14,7 +14,7 @@ import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
 from lib.refusal import Refusal
-from lib.cohort_files import looked_up
+from lib.cohort_files import lined_up, looked_up
 from lib.units import to_reference_units
 from lib.wide import pivoted
 
@@ -231,7 +231,7 @@ def _with_baseline(labs: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     for name, at_first in (("value", "baseline"), ("lower_normal", "baseline_lower_normal"), ("upper_normal", "baseline_upper_normal")):
         rows[at_first] = at_baseline[name].astype(float).array.take(before, allow_fill=True)
         rows[name] = rows[name].astype(float)
-    known = patients.set_index("patient").reindex(columns=["anticoagulated"])["anticoagulated"]
+    known = patients.reindex(columns=["patient", "anticoagulated"]).set_index("patient")["anticoagulated"]
     rows["anticoagulated"] = looked_up(rows["patient"], known).astype("boolean").astype(float)  # NaN where it is not known
     return rows
 
@@ -463,8 +463,8 @@ def worst_event_grades(events: pd.DataFrame, patients) -> pd.Series:
     -------
     Series of Int64, indexed by patient
     """
-    worst = events.groupby(events["patient"].astype(object))["grade"].max()
-    return worst.reindex(pd.Index(list(patients), name="patient")).fillna(0).astype("Int64").rename("worst_grade")
+    worst = events.groupby("patient", observed=True)["grade"].max()
+    return lined_up(worst, pd.Index(list(patients), name="patient")).fillna(0).astype("Int64").rename("worst_grade")
 
 
 def events_by_term(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from lib import liver_scores as liver
 from lib import toxicity
 from lib.baseline import groups_present
-from lib.cohort_files import looked_up
+from lib.cohort_files import lined_up, looked_up
 from lib.narrative import interval, join, number, p_value, percent
 from lib.proportions import proportion
 
@@ -138,7 +138,8 @@ def worst_table(grades: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_l
 
 
 def _of_graded(holds: pd.Series, worst: pd.Series, members: np.ndarray, label: str, conf_level: float) -> str:
-    count, n = int(holds[members].fillna(False).sum()), int(worst[members].notna().sum())
+    # the arrays: their labels need not be picked out as well
+    count, n = int(holds.array[members].fillna(False).sum()), int((~worst.array[members].isna()).sum())
     return share(count, n, conf_level) if " or " in label else percent(count, n)
 
 
@@ -241,7 +242,7 @@ def stay_table(events: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
 
 def score_table(scores: pd.DataFrame, patients: pd.DataFrame, visit: str, conf_level: float = 0.95) -> pd.DataFrame:
     """Each score before and after with its paired change, overall and by first treatment; a score nobody has is left out."""
-    pairs = {column: liver.before_and_after(scores, column, after=visit).reindex(patients["patient"]) for column in liver.SCORES}
+    pairs = {column: lined_up(liver.before_and_after(scores, column, after=visit), patients["patient"]) for column in liver.SCORES}
     pairs = {column: pair for column, pair in pairs.items() if len(pair.dropna())}
     rows = []
     for group, heading in headings(patients).items():

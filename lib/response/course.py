@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pandas as pd
 
+from lib.cohort_files import lined_up
 from lib.response.criteria import CATEGORIES, NON_CR_NON_PD, RECIST, Criterion, ResponseError, assess
 
 LANDMARK_VISIT = "month_3"
@@ -43,8 +43,7 @@ def visit_response(assessments: pd.DataFrame, patients=None, visit: str = LANDMA
         known = ", ".join(sorted(assessments.visit.unique()))
         raise ResponseError(f"lesions: no follow-up visit is named '{visit}'; there are {known}: name one of these.")
     patients = pd.unique(assessments.patient) if patients is None else list(patients)
-    # as text: an index of categories compares those of all patients at each step
-    response = named.set_index(named.patient.astype(object)).response.reindex(pd.Index(patients, name="patient"))
+    response = lined_up(named.set_index("patient").response, pd.Index(patients, name="patient"))
     return response.astype(object).where(response.notna(), "NE").rename("response")
 
 
@@ -152,13 +151,20 @@ def best_overall_response(assessments: pd.DataFrame, patients=None, confirm: boo
     patients = pd.unique(assessments.patient) if patients is None else list(patients)
     ordered = assessments.sort_values(["patient", "visit_day"])
     confirmation = confirmation_days if confirm else None
-    labels = ordered.patient.to_numpy()
-    visits = list(zip(ordered.visit_day.tolist(), ordered.response.tolist()))
-    starts = np.flatnonzero(np.append(True, labels[1:] != labels[:-1])[:len(labels)])
-    judge = cache(lambda course: _best(course, minimum_stable_days, confirmation))  # many patients share one course
-    best = {labels[start]: judge(tuple(visits[start:end])) for start, end in zip(starts, np.append(starts[1:], len(labels)))}
-    return pd.Series({patient: best.get(patient, "NE") for patient in patients}, dtype=object,
-                     name="best_overall_response").rename_axis("patient")
+    starts = np.flatnonzero(np.diff(pd.factorize(ordered.patient)[0], prepend=-1))
+    lengths = np.diff(starts, append=len(ordered))
+    (day, days), (category, categories) = pd.factorize(ordered.visit_day), pd.factorize(ordered.response)
+    visit = day * len(categories) + category
+    course = visit[starts]  # many patients share one course, which is judged once
+    for later in range(1, lengths.max(initial=0)):
+        longer = np.flatnonzero(lengths > later)
+        course[longer] = course.max() + 1 + pd.factorize(course[longer] * len(days) * len(categories) + visit[starts[longer] + later])[0]
+    _, first, which = np.unique(course, return_index=True, return_inverse=True)
+    judged = [_best(tuple(zip(days[day[start:end]].tolist(), categories[category[start:end]])), minimum_stable_days, confirmation)
+              for start, end in zip(starts[first], starts[first] + lengths[first])]
+    best = pd.Series(np.array(judged, object)[which], ordered.patient.iloc[starts], name="best_overall_response")
+    best = lined_up(best, pd.Index(patients, name="patient"))
+    return best.where(best.notna(), "NE")
 
 
 def _best(course: tuple[tuple[float, str], ...], minimum_stable_days: float, confirmation_days: float | None) -> str:

@@ -179,18 +179,18 @@ def _judged(lesions: pd.DataFrame, criterion: Criterion) -> pd.DataFrame:
     for name in ("lesion", "visit"):
         word, words = pd.factorize(rows[name])
         rows[f"{name}_number"] = pd.factorize(patient * len(words) + word)[0]
-    _refuse_contradictions(rows)
+    _refuse_contradictions(rows, rows.lesion_number * len(words) + word)
     return rows
 
 
-def _refuse_contradictions(rows: pd.DataFrame) -> None:
-    repeated = pd.Series(rows.lesion_number * (rows.visit_number.max() + 1) + rows.visit_number).duplicated()
-    if repeated.any():
-        row = rows[repeated].iloc[0]
+def _refuse_contradictions(rows: pd.DataFrame, lesion_and_visit: pd.Series) -> None:
+    if len(rows) and np.bincount(lesion_and_visit).max() > 1:
+        row = rows[lesion_and_visit.duplicated()].iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} is listed twice at visit {row.visit}; keep one row.")
     at_baseline = rows.visit.eq(BASELINE)
-    known = rows.lesion_number.isin(rows.lesion_number[at_baseline])
-    unannounced = rows[~at_baseline & ~known & ~rows.new & rows.patient.isin(rows.patient[at_baseline])]
+    known = _is_among(rows.lesion_number, rows.lesion_number[at_baseline])
+    unannounced = rows[~at_baseline & ~known & ~rows.new]
+    unannounced = unannounced[unannounced.patient.isin(rows.patient[at_baseline])]
     if len(unannounced):
         row = unannounced.iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} at visit {row.visit} was not seen at baseline and is "
@@ -200,6 +200,13 @@ def _refuse_contradictions(rows: pd.DataFrame) -> None:
         row = old.iloc[0]
         raise ResponseError(f"lesions: {row.lesion} of {row.patient} is marked new at visit {row.visit} but was seen at "
                             "baseline; set new to false or give the new lesion a name of its own.")
+
+
+def _is_among(numbers: pd.Series, chosen: pd.Series) -> pd.Series:
+    """`isin` of numbers counted from 0, which need not be searched for."""
+    holds = np.zeros(numbers.max() + 1 if len(numbers) else 0, bool)
+    holds[chosen] = True
+    return pd.Series(holds[numbers], numbers.index)
 
 
 def _visits(rows: pd.DataFrame) -> pd.DataFrame:
@@ -277,7 +284,7 @@ def _refuse_bad_targets(at_baseline: pd.DataFrame, marked: pd.Series, criterion:
 
 def _followed(rows: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """The rows of the lesions chosen at baseline; one not evaluated at a visit may have no row there."""
-    return rows.loc[rows.lesion_number.isin(chosen.lesion_number), ["visit_number", "size_mm", "gone", "unequivocal_progression"]]
+    return rows.loc[_is_among(rows.lesion_number, chosen.lesion_number), ["visit_number", "size_mm", "gone", "unequivocal_progression"]]
 
 
 def _target_sums(followed: pd.DataFrame) -> pd.DataFrame:

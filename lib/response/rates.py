@@ -44,6 +44,8 @@ def category_counts(response: pd.Series, group: pd.Series, groups, denominator: 
     group = group.reindex(response.index)
     if group.isna().any():
         raise ResponseError(f"patient {group.index[group.isna()][0]} has a response but no group; give the first treatment.")
+    # counted as categories and without their labels: in a registry the text of a million would be compared for each group
+    response, group = (pd.Series(labels.array).astype("category") for labels in (response, group))
     rows = []
     for name, members in (("total", response), *((name, response[group.eq(name)]) for name in groups)):
         counts = members.value_counts()

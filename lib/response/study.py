@@ -9,6 +9,7 @@ import pandas as pd
 
 from lib.baseline import groups_present, slug
 from lib.cohort import Cohort
+from lib.cohort_files import lined_up
 from lib.contract import TREATMENTS
 from lib.response.agreement import agreement, agreement_matrix, reading_spread, worse_by
 from lib.response.course import LANDMARK_VISIT, best_overall_response, extrahepatic_progression, visit_response
@@ -71,12 +72,12 @@ class CohortResponse:
     @cached_property
     def _landmarks(self) -> dict[str, pd.DataFrame]:
         at_visit = {name: table[table.visit.eq(self.visit)] for name, table in self.assessments.items()}
-        return {name: table.drop(columns="patient").set_index(table.patient.astype(object)).reindex(self.group.index) for name, table in at_visit.items()}
+        return {name: lined_up(table.set_index("patient"), self.group.index) for name, table in at_visit.items()}
 
     @property
     def follow_ups(self) -> int:
         """Largest number of follow-up visits of any patient."""
-        return max((int(table.groupby("patient", observed=True).size().max()) for table in self.assessments.values() if len(table)), default=0)
+        return max((int(table.patient.value_counts(sort=False).max()) for table in self.assessments.values() if len(table)), default=0)
 
 
 def judge_cohort(study: Cohort, visit: str = LANDMARK_VISIT, targets: str = "recorded") -> CohortResponse:

@@ -104,6 +104,8 @@ def check_clocks(patients, clocks):
 def _as_floats(numbers):
     if isinstance(numbers, np.ndarray) and numbers.dtype == float:  # nothing to be converted, which in a registry takes long
         return numbers.copy()
+    if isinstance(numbers, pd.Series) and numbers.dtype == float:
+        return numbers.to_numpy(copy=True)
     return np.asarray(pd.array(numbers, dtype="Float64").to_numpy(float, na_value=np.nan))
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
-from lib.cohort_files import looked_up
+from lib.cohort_files import lined_up, looked_up
 from lib.survival.checks import SurvivalDataError, check_survival
 from lib.survival.compare import logrank
 from lib.survival.estimate import kaplan_meier, median_survival, number_at_risk
@@ -159,7 +159,7 @@ def months_to_switch(patients, treatments):
         return np.full(len(patients), np.nan)
     first = looked_up(treatments.patient, patients.set_index("patient").first_treatment)
     days = treatments[treatments.treatment.astype(object) != first].groupby("patient", observed=True).day.min()
-    return patients.patient.map(days).to_numpy() / DAYS_PER_MONTH
+    return lined_up(days, patients.patient).to_numpy() / DAYS_PER_MONTH
 
 
 def censor_at_switch(months, event, switch_months):

@@ -9,6 +9,7 @@ import pandas as pd
 from lib import needs
 from lib.baseline import lab_values
 from lib.cohort import DAYS_PER_MONTH
+from lib.cohort_files import lined_up
 from lib.survival.checks import SurvivalDataError
 from lib.survival.competing import progression_free
 from lib.survival.estimate import kaplan_meier
@@ -200,7 +201,7 @@ def visit_months(table, patients, visit="month_3"):
     if "visit_day" not in table:
         return np.full(len(patients), np.nan)
     days = table.loc[table.visit == visit, ["patient", "visit_day"]].groupby("patient", observed=True).visit_day.max()
-    return patients.patient.map(days).to_numpy(float) / DAYS_PER_MONTH
+    return lined_up(days, patients.patient).to_numpy(float) / DAYS_PER_MONTH
 
 
 def progression_months(study):

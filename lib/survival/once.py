@@ -5,16 +5,18 @@ from hashlib import blake2b
 
 import numpy as np
 
-KEPT = 256  # results, the oldest dropped first
+KEPT = 256  # results; the oldest is dropped first
 
 
-def once(estimate):
+def once(estimate, kept=KEPT):
     """Keep what a function of arrays and plain values gave, for when it is asked for the same again.
 
     Parameters
     ----------
     estimate : callable
         Takes arrays, numbers and words by position, and gives what nobody changes afterwards.
+    kept : int
+        Most results that are kept.
 
     Returns
     -------
@@ -27,7 +29,7 @@ def once(estimate):
         key = tuple((value.shape, value.dtype.str, blake2b(np.ascontiguousarray(value)).digest()) if isinstance(value, np.ndarray) else value
                     for value in given)
         if key not in found:
-            if len(found) == KEPT:
+            if len(found) == kept:
                 del found[next(iter(found))]
             found[key] = estimate(*given)
         return found[key]
