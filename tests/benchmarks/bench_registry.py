@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_registry.py [--sizes 1000 10000 100000 1000000] [--pages]
 
 Writes ``bench_registry.csv`` (one row a size), ``bench_registry.txt`` and ``bench_registry.png`` beside itself. Seconds
-are of the wall clock, ``cpu_s`` of all processors together, which other work on the machine disturbs less; memory is the
+are of the wall clock, ``cpu_s`` of all processors together, which other work on the machine disturbs less; ``loop_s`` is what a
+loop in plain Python takes just before (`machine.loop_seconds`), as a machine's speed may change from size to size; memory is the
 largest sum, over all processes of the run, of what each has for itself and its part of what it shares (PSS). Registries
 are read from Parquet files.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import psutil
+from machine import loop_seconds
 from registry import SEED, registry, write_registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +76,10 @@ def one_size(n, pages):
         folder = Path(folder)
         cohort, out = write_registry(folder / "registry", n), folder / "out"
         command = [sys.executable, "-m", "lib.run", "--cohort", cohort, "--out", out] + ([] if pages else ["--no-pages"])
-        load = os.getloadavg()[0]
+        load, loop_s = os.getloadavg()[0], loop_seconds()
         seconds, memory, cpu_s = watched(command)
-        row = {"patients": n, "load": round(load, 1), "seconds": round(seconds, 1), "cpu_s": round(cpu_s, 1), "peak_gib": round(memory / GIB, 2),
+        row = {"patients": n, "load": round(load, 1), "loop_s": round(loop_s, 1),
+               "seconds": round(seconds, 1), "cpu_s": round(cpu_s, 1), "peak_gib": round(memory / GIB, 2),
                "input_mb": round(size(cohort) / MB, 1), "output_mb": round(size(out) / MB, 1),
                "largest_svg_mb": round(max((path.stat().st_size for path in out.rglob("*.svg")), default=0) / MB, 2),
                "largest_page_mb": round(max(page_size(path, out / "html") for path in (out / "html").glob("*.html")) / MB, 2) if pages else np.nan}
