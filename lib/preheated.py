@@ -7,22 +7,37 @@ chapter's names. Notebooks come out byte for byte as from kernels started anew; 
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
 from contextlib import contextmanager
-from multiprocessing import forkserver, process
+from multiprocessing import forkserver, process, util
 
 #: What chapters import, and what a kernel is made of; no module here keeps a thread or a clock.
 PRELOADED = ("lib.preloaded",)
 
 
+#: Names, for the server alone, the folder of the socket by which it is asked for forks.
+_SOCKET_FOLDER = "STUDY_SERVER_FOLDER"
+
+#: Letters of the folder for temporary files; a socket's path has 107 (``man 7 unix``), of which multiprocessing takes 32.
+_LONGEST_FOLDER = 75
+
+if _SOCKET_FOLDER in os.environ:
+    # this is the server: the runner removes the folder, unless it is killed outright; the server ends after it, even then
+    atexit.register(shutil.rmtree, os.environ.pop(_SOCKET_FOLDER), ignore_errors=True)
+
+
 def is_possible() -> bool:
-    """Whether kernels can be forked here: on Linux, outside daemons, which may have no children."""
-    return sys.platform == "linux" and not process.current_process().daemon
+    """Whether kernels can be forked here: on Linux, outside daemons, which may have no children, where a socket's path is not too long."""
+    if sys.platform != "linux" or process.current_process().daemon:
+        return False
+    return forkserver._forkserver._forkserver_address is not None or len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER
 
 
 def is_serving() -> bool:
@@ -46,11 +61,15 @@ def fork_server(environment: dict, modules=PRELOADED):
     multiprocessing context
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(modules))
+    context.set_forkserver_preload([__name__, *modules])
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        forkserver.ensure_running()
+        os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
+        try:
+            forkserver.ensure_running()
+        finally:
+            del os.environ[_SOCKET_FOLDER]
         yield context
     finally:
         for name, value in before.items():

@@ -1,8 +1,10 @@
 """Kernels forked from a server that has imported the libraries: the same outputs, nothing shared, nothing left behind."""
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -73,10 +75,17 @@ def test_a_cell_that_fails_and_a_kernel_that_dies_are_told_as_ever(collection, t
         assert says in said[0].stderr and said[1].stderr.splitlines()[-1] == said[0].stderr.splitlines()[-1]
 
 
-def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp_path):
+@pytest.fixture
+def short():
+    """A folder whose path is short: that of a socket has room for a hundred letters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp_path, short):
     out = tmp_path / "out"
     folder = collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)")
-    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--out", out], cwd=ROOT)
+    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--out", out], cwd=ROOT, env={**os.environ, "TMPDIR": str(short)})
     end = time.monotonic() + 60
     while not list((out / ".staging").glob("*/reached")):
         assert time.monotonic() < end and runner.poll() is None, "the cell was never reached"
@@ -85,7 +94,9 @@ def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp
     assert len(family) >= 3  # the server, a worker and its kernel
     runner.send_signal(signal.SIGKILL)
     runner.wait()
+    assert list(short.iterdir())  # the server's socket
     assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert not list(short.iterdir())
     collection(_01_a="done = True")
     assert main(["--no-pages", "--out", str(out)], folder) == 0  # the folder is free, and a rerun completes
 
@@ -98,3 +109,15 @@ def test_a_server_of_an_earlier_run_knows_the_environment_of_this_one(collection
     monkeypatch.setenv("STUDY_LATER", "1")
     collection(_01_a="import os\nassert 'STUDY_LATER' in os.environ and 'STUDY_EARLIER' not in os.environ")
     assert main(["--no-pages", "--out", str(tmp_path / "out")], folder) == 0
+
+
+@pytest.mark.parametrize(("letters", "forked"), [(75, True), (76, False), (150, False)])
+def test_where_the_path_of_a_socket_would_be_too_long_kernels_are_started_anew(collection, tmp_path, short, letters, forked):
+    temporary = short / ("t" * (letters - len(str(short)) - 1))
+    temporary.mkdir()
+    assert len(str(temporary)) == letters
+    folder = collection(_01_a='import sys\nprint("lifelines" in sys.modules)')
+    done = subprocess.run([sys.executable, "-c", PROGRAM, folder, "--no-pages", "--out", tmp_path / "out"], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "TMPDIR": str(temporary)})
+    assert done.returncode == 0, done.stderr
+    assert f'"{forked}\\n"' in (tmp_path / "out" / "notebooks" / "01_a.ipynb").read_text()
