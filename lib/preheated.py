@@ -65,11 +65,7 @@ def fork_server(environment: dict, modules=PRELOADED):
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
-        try:
-            forkserver.ensure_running()
-        finally:
-            del os.environ[_SOCKET_FOLDER]
+        _ensure_running()
         yield context
     finally:
         for name, value in before.items():
@@ -77,6 +73,15 @@ def fork_server(environment: dict, modules=PRELOADED):
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _ensure_running():
+    if forkserver._forkserver._forkserver_address is None:
+        os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop(_SOCKET_FOLDER, None)
 
 
 class ForkedKernel:
