@@ -76,7 +76,8 @@ def fork_server(environment: dict, modules=PRELOADED):
 
 
 def _ensure_running():
-    if forkserver._forkserver._forkserver_address is None:
+    # a folder that is there already is in use, perhaps by the process that started this one
+    if forkserver._forkserver._forkserver_address is None and process.current_process()._config.get("tempdir") is None:
         os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
     try:
         forkserver.ensure_running()
