@@ -37,10 +37,10 @@ conf_level = 0.95
 """
 
 
-#: Files of some minutes, the longest first. Those that read `study_run` need it besides, whichever of them is the first.
-LONGEST = ("own/test_own_cohorts.py", "test_pages.py", "test_faults.py", "test_tweaking.py", "test_notebooks.py", "test_watch.py", "test_run.py",
-           "test_reconstruct_ensemble.py", "trust/test_machines.py", "test_reconstruct_calibration.py", "test_freshness.py", "test_preheated.py",
-           "own/test_own_run.py", "trust/test_hostile.py", "test_pandas_3.py")
+#: Files of half a minute and more, the longest first. Those that read `study_run` need it besides, whichever of them is the first.
+LONGEST = ("own/test_own_cohorts.py", "test_pages.py", "test_tweaking.py", "test_faults.py", "test_notebooks.py", "trust/test_machines.py",
+           "test_reconstruct_ensemble.py", "test_watch.py", "test_reconstruct_calibration.py", "test_freshness.py", "test_sites.py",
+           "test_preheated.py", "test_properties.py", "test_reconstruct_proofs.py", "test_pandas_3.py", "own/test_own_run.py")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -89,34 +89,39 @@ def one_size(n, pages):
 
 def watched(command):
     """Seconds of a command, the largest memory of its processes together in bytes, and the processor seconds of them all."""
-    start, peak, before = time.perf_counter(), 0, _children_cpu()
+    start, peak, cpu_s = time.perf_counter(), 0, 0
     run = subprocess.Popen([*map(str, command)], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     root = psutil.Process(run.pid)
     while run.poll() is None:
-        peak = max(peak, _memory(root))
-        time.sleep(0.2)
+        looked = time.perf_counter()
+        memory, used = _memory_and_cpu(root)
+        peak, cpu_s = max(peak, memory), max(cpu_s, used)
+        # to look through some gigabytes of pages takes a part of a second of a core, which the run would want
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(max(0.2, 9 * (time.perf_counter() - looked)))
     seconds = time.perf_counter() - start
     if run.returncode:
         raise SystemExit(run.stderr.read())
-    return seconds, peak, _children_cpu() - before
+    return seconds, peak, cpu_s
 
 
-def _children_cpu():
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _memory_and_cpu(root):
+    """Bytes of a process and all that come from it, and their processor seconds with those of their children that have ended.
 
-
-def _memory(root):
-    total = 0
+    The system counts a fork server's children to the server, and the server, which nobody waits for, to no one.
+    """
+    memory = used = 0
     try:
         for each in [root, *root.children(recursive=True)]:
             try:
-                total += each.memory_full_info().pss
+                memory += each.memory_full_info().pss
+                times = each.cpu_times()
             except psutil.Error:
                 continue
+            used += times.user + times.system + times.children_user + times.children_system
     except psutil.Error:
         pass
-    return total
+    return memory, used
 
 
 def size(folder):
