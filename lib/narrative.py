@@ -407,9 +407,7 @@ class Chapter:
             made = make()
             _display({kind: made}, {kind: metadata} if metadata else {})
             return made
-        from IPython.display import display
-
-        place = display({"text/plain": "to be drawn"}, raw=True, display_id=True)
+        place = _display({"text/plain": "to be drawn"}, display_id=True)
         file = Path(tempfile.gettempdir(), place.display_id)
         self.unseen.append((place, kind, file, metadata))
         self.aside.do(_keep, make, file)
@@ -436,7 +434,7 @@ class Chapter:
 
 
 def _keep_what_is_loaded() -> None:
-    """Have the garbage collector pass over the libraries loaded by now: statsmodels calls it for every set of P values."""
+    """Have the garbage collector pass over the libraries loaded by now, which stay as long as the chapter does."""
     if not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
@@ -523,10 +521,10 @@ def _cell_number() -> int | None:
     return shell.execution_count - 1 if shell else None
 
 
-def _display(data: dict, metadata: dict | None = None) -> None:
+def _display(data: dict, metadata: dict | None = None, **more):
     from IPython.display import display
 
-    display(data, metadata=metadata or {}, raw=True)
+    return display(data, metadata=metadata or {}, raw=True, **more)
 
 
 def _drawn(fig) -> bytes:

@@ -4,13 +4,11 @@ import multiprocessing
 import os
 from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import nullcontext
 
 from tqdm import tqdm
 
-from lib.environment import fixed_environment
 from lib.execute import ChapterError, execute_chapter, prepare_worker
-from lib.preheated import fork_server, is_possible
+from lib.preheated import is_serving
 
 
 def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=True):
@@ -22,8 +20,9 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=Tru
         One line for each chapter that failed.
     """
     n_processes = max(1, min(n_processes, len(sources)))
+    # forks of the server that the caller has begun, or started anew; a fork of this process would inherit its event loops
+    context = multiprocessing.get_context("forkserver" if preheated and is_serving() else "spawn")
     with (
-        _context(preheated) as context,
         tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
         ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, dict(os.environ))) as pool,
     ):
@@ -40,11 +39,6 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=Tru
                     bar.update()
             if failures:
                 raise ChapterError("\n".join(failures))
-
-
-def _context(preheated):
-    """How processes are started: anew, or as forks of a server; a fork of this process would inherit its event loops."""
-    return fork_server(fixed_environment()) if preheated and is_possible() else nullcontext(multiprocessing.get_context("spawn"))
 
 
 def _submit(pool, source, changes, staging, timeout_s):

@@ -37,12 +37,16 @@ def is_possible() -> bool:
     """Whether kernels can be forked here: on Linux, outside daemons, which may have no children, where a socket's path is not too long."""
     if sys.platform != "linux" or process.current_process().daemon:
         return False
-    return forkserver._forkserver._forkserver_address is not None or len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER
+    return _is_known() or len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER
 
 
 def is_serving() -> bool:
     """Whether this process can have kernels forked: it, or the one it comes from, has started the server."""
-    return is_possible() and forkserver._forkserver._forkserver_address is not None
+    return is_possible() and _is_known()
+
+
+def _is_known():
+    return forkserver._forkserver._forkserver_address is not None
 
 
 @contextmanager
@@ -77,7 +81,7 @@ def fork_server(environment: dict, modules=PRELOADED):
 
 def _ensure_running():
     # a folder that is there already is in use, perhaps by the process that started this one
-    if forkserver._forkserver._forkserver_address is None and process.current_process()._config.get("tempdir") is None:
+    if not _is_known() and process.current_process()._config.get("tempdir") is None:
         os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
     try:
         forkserver.ensure_running()

@@ -23,7 +23,7 @@ import pandera.backends.pandas.builtin_checks
 import pandera.pandas
 import papermill
 import scipy.stats
-import statsmodels.stats.multitest
+import statsmodels.stats.proportion
 
 import lib.pool
 

@@ -398,6 +398,8 @@ def test_adjusted_p_values_by_hand():
     assert regression.adjust([0.02, np.nan, 0.01, 0.03], "holm") == pytest.approx([0.04, np.nan, 0.03, 0.04], nan_ok=True)
     assert regression.adjust([0.02, np.nan, 0.01, 0.03], "fdr_bh") == pytest.approx([0.03, np.nan, 0.03, 0.03], nan_ok=True)
     assert np.isnan(regression.adjust([np.nan], "holm")).all()
+    with pytest.raises(KeyError):
+        regression.adjust([0.02], "bonferroni")
 
 
 def test_missing_covariate_values_are_not_dropped_in_silence():

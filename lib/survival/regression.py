@@ -401,7 +401,7 @@ def adjust(p_values, method):
     p_values = np.asarray(p_values, dtype=float)
     adjusted, known = np.full(len(p_values), np.nan), ~np.isnan(p_values)
     if known.any():
-        adjusted[known] = _holm(p_values[known]) if method == "holm" else stats.false_discovery_control(p_values[known])
+        adjusted[known] = {"holm": _holm, "fdr_bh": stats.false_discovery_control}[method](p_values[known])
     return adjusted
 
 
