@@ -398,8 +398,17 @@ def test_adjusted_p_values_by_hand():
     assert regression.adjust([0.02, np.nan, 0.01, 0.03], "holm") == pytest.approx([0.04, np.nan, 0.03, 0.04], nan_ok=True)
     assert regression.adjust([0.02, np.nan, 0.01, 0.03], "fdr_bh") == pytest.approx([0.03, np.nan, 0.03, 0.03], nan_ok=True)
     assert np.isnan(regression.adjust([np.nan], "holm")).all()
+    assert regression.adjust([0.7, 0.6], "holm").tolist() == [1, 1]  # 2 x 0.6 is no probability
     with pytest.raises(KeyError):
         regression.adjust([0.02], "bonferroni")
+
+
+@pytest.mark.parametrize("method", ["holm", "fdr_bh"])
+def test_adjusted_p_values_are_those_of_statsmodels(method):
+    from statsmodels.stats.multitest import multipletests
+
+    p_values = np.round(np.random.default_rng(5).beta(0.6, 2, 40), 2)  # some tied, and some over 1 when multiplied
+    assert regression.adjust(p_values, method) == pytest.approx(multipletests(p_values, method=method)[1], rel=1e-12)
 
 
 def test_missing_covariate_values_are_not_dropped_in_silence():
