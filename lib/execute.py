@@ -2,14 +2,20 @@
 
 import logging
 import os
+import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import nbformat
 import papermill
+from jupyter_client.asynchronous import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning import LocalProvisioner
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
@@ -31,6 +37,21 @@ class _ForkedKernelProvisioner(LocalProvisioner):
         return self.connection_info
 
 
+class _Client(AsyncKernelClient):
+    """Opens its channels and waits for the kernel's answer once, however often it is told to."""
+
+    _is_ready = False
+
+    def start_channels(self, *channels, **named):
+        if not self._is_ready:
+            super().start_channels(*channels, **named)
+
+    async def wait_for_ready(self, timeout=None):
+        if not self._is_ready:
+            await super().wait_for_ready(timeout)
+        self._is_ready = True
+
+
 class _ThisPythonKernelManager(AsyncKernelManager):
     """Starts the Python that runs this program, or forks one that has imported what chapters need.
 
@@ -42,6 +63,7 @@ class _ThisPythonKernelManager(AsyncKernelManager):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
+        self.client_factory, self._client = _Client, None
         if sys.platform == "linux":
             self.transport, self.ip = "ipc", f"@kernel-{uuid4()}"
 
@@ -50,6 +72,10 @@ class _ThisPythonKernelManager(AsyncKernelManager):
             self.kernel_id = self.kernel_id or str(uuid4())
             self.provisioner = _ForkedKernelProvisioner(kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self)
         return await super()._async_pre_start_kernel(**kwargs)
+
+    def client(self, **kwargs):
+        self._client = self._client or super().client(**kwargs)
+        return self._client
 
     @property
     def kernel_spec(self):
@@ -73,6 +99,42 @@ def prepare_worker(folder, environment):
     set_environment(folder)
     preheated.end_with_parent()
     preheated.share_server()
+
+
+_waiting = []  # managers of kernels that were started before their chapter was known
+
+
+def start_kernel(folder):
+    """Start the kernel for the next chapter that this process executes, and wait until it answers.
+
+    Until then Ctrl-C is for the process that asked for it alone, which ends this one.
+
+    Parameters
+    ----------
+    folder : path-like
+        The chapter's, which is the kernel's working directory.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=_ThisPythonKernelManager)
+    manager = client.create_kernel_manager()
+    client.start_new_kernel(cwd=str(folder))
+    client.start_new_kernel_client()
+    _waiting.append(manager)
+
+
+@contextmanager
+def _kernel():
+    """What papermill is told of a chapter's kernel: the one that waits, ended afterwards, or how to start and end one."""
+    manager = _waiting.pop() if _waiting else None
+    if manager is None or not run_sync(manager.is_alive)():
+        # its last cell has run and its files are closed; taking down what is loaded takes a second
+        yield {"kernel_manager_class": _ThisPythonKernelManager, "shutdown_kernel": "immediate"}
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield {"km": manager}
+    finally:
+        run_sync(manager.signal_kernel)(signal.SIGKILL)
 
 
 def execute_chapter(source, target, parameters, timeout_s):
@@ -101,17 +163,17 @@ def execute_chapter(source, target, parameters, timeout_s):
     if _is_own(parameters.get("cohort", "reference")):
         notebook = without_publication(notebook)
     try:
-        executed = papermill.execute_notebook(
-            notebook,
-            None,
-            parameters=parameters,
-            cwd=source.parent,
-            progress_bar=False,
-            execution_timeout=timeout_s,
-            shutdown_kernel="immediate",  # its last cell has run and its files are closed; taking down what is loaded takes a second
-            kernel_manager_class=_ThisPythonKernelManager,
-            on_cell_start=lambda cell, cell_index: started.append(_place(cell, cell_index)),
-        )
+        with _kernel() as kernel:
+            executed = papermill.execute_notebook(
+                notebook,
+                None,
+                parameters=parameters,
+                cwd=source.parent,
+                progress_bar=False,
+                execution_timeout=timeout_s,
+                on_cell_start=lambda cell, cell_index: started.append(_place(cell, cell_index)),
+                **kernel,
+            )
     except PapermillExecutionError as error:
         raise ChapterError(f"{source.stem}, {started[-1]}: {error.ename}: {error.evalue}") from None
     except CellTimeoutError:

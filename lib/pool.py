@@ -7,7 +7,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
 
-from lib.execute import ChapterError, execute_chapter, prepare_worker
+from lib.execute import ChapterError, execute_chapter, prepare_worker, start_kernel
 from lib.preheated import is_serving
 
 
@@ -19,31 +19,57 @@ def execute_all(sources, changes, staging, timeout_s, n_processes, preheated=Tru
     lib.execute.ChapterError
         One line for each chapter that failed.
     """
-    n_processes = max(1, min(n_processes, len(sources)))
-    # forks of the server that the caller has begun, or started anew; a fork of this process would inherit its event loops
-    context = multiprocessing.get_context("forkserver" if preheated and is_serving() else "spawn")
-    with (
-        tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar,
-        ProcessPoolExecutor(n_processes, context, prepare_worker, (staging, dict(os.environ))) as pool,
-    ):
-        for last in (False, True):
-            ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)
-            jobs = {_submit(pool, source, changes, staging, timeout_s): source for source in ready}
-            failures = []
-            for job in as_completed(jobs):
-                if failure := _failure(job, jobs[job].name):
-                    failures.append(failure)
-                    pool.shutdown(wait=False, cancel_futures=True)
-                else:
-                    bar.set_postfix_str(jobs[job].name)
-                    bar.update()
-            if failures:
-                raise ChapterError("\n".join(failures))
+    with Workers(staging, min(n_processes, len(sources)), preheated) as workers:
+        workers.execute(sources, changes, timeout_s)
 
 
-def _submit(pool, source, changes, staging, timeout_s):
-    target = staging / "notebooks" / f"{source.name}.ipynb"
-    return pool.submit(execute_chapter, source.path, target, changes.get(source.name, {}), timeout_s)
+class Workers:
+    """Processes that execute chapters and write to one folder.
+
+    Parameters
+    ----------
+    staging : pathlib.Path
+    n_processes : int
+        Most of them at a time; one is started when there is work for it.
+    preheated : bool
+        Whether they are forks of the server that the caller has begun, if so.
+    """
+
+    def __init__(self, staging, n_processes, preheated=True):
+        self.staging = staging
+        # forks of the server that the caller has begun, or started anew; a fork of this process would inherit its event loops
+        context = multiprocessing.get_context("forkserver" if preheated and is_serving() else "spawn")
+        self._pool = ProcessPoolExecutor(max(1, n_processes), context, prepare_worker, (staging, dict(os.environ)))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._pool.shutdown()
+
+    def start_kernel(self, folder):
+        """Have a worker start a kernel for a chapter of a folder, which is not known yet; return at once."""
+        self._pool.submit(start_kernel, folder)
+
+    def execute(self, sources, changes, timeout_s):
+        """Execute chapters as `execute_all` does; after one that failed these workers take no others."""
+        with tqdm(total=len(sources), desc="chapters", unit="chapter", disable=None) as bar:
+            for last in (False, True):
+                ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)
+                jobs = {self._submit(source, changes.get(source.name, {}), timeout_s): source for source in ready}
+                failures = []
+                for job in as_completed(jobs):
+                    if failure := _failure(job, jobs[job].name):
+                        failures.append(failure)
+                        self._pool.shutdown(wait=False, cancel_futures=True)
+                    else:
+                        bar.set_postfix_str(jobs[job].name)
+                        bar.update()
+                if failures:
+                    raise ChapterError("\n".join(failures))
+
+    def _submit(self, source, parameters, timeout_s):
+        return self._pool.submit(execute_chapter, source.path, self.staging / "notebooks" / f"{source.name}.ipynb", parameters, timeout_s)
 
 
 def _failure(job, name):

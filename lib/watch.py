@@ -20,9 +20,9 @@ from lib.freshness import chapter_keys, imported_names, take_over
 from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
 from lib.parameters import ParameterError
-from lib.pool import execute_all
+from lib.pool import Workers
 from lib.preheated import PRELOADED, fork_server, is_possible
-from lib.run import RunError, locked, prepare_staging, publish
+from lib.run import STAGING, RunError, locked, prepare_staging, publish
 from lib.sphinx_process import SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +72,7 @@ def _watch(notebooks, out, timeout_s):
     code, seen = _state(ROOT / "lib"), None
     with ExitStack() as stack:
         if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), ["lib.watch", *_imported_by(notebooks), *PRELOADED]))
+            stack.enter_context(fork_server(fixed_environment(), ["lib.watch", *_imported_by(notebooks), *PRELOADED, "lib.compiler"]))
         preview = stack.enter_context(Preview(notebooks, out, timeout_s))
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
@@ -122,15 +122,18 @@ class Preview:
     def __init__(self, notebooks, out, timeout_s):
         self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
         self._made = {}
-        for leftover in (".book", ".html"):
+        for leftover in (".book", ".html", STAGING):
             shutil.rmtree(out / leftover, ignore_errors=True)
 
     def __enter__(self):
-        self._sphinx = SphinxProcess()
+        self._sphinx, self._workers = SphinxProcess(), None
         return self
 
     def __exit__(self, *error):
         self._sphinx.__exit__(*error)
+        if self._workers:
+            self._workers.__exit__(*error)
+        shutil.rmtree(self.out / STAGING, ignore_errors=True)
 
     def refresh(self):
         """Execute what has changed and make its pages; a fault is told, and the pages stay as they are."""
@@ -161,15 +164,22 @@ class Preview:
         shutil.rmtree(staging)
         if len(self._made) == len(sources):
             self._make_pages()
+        self._ready_workers()  # waits until the server has loaded what it is asked to
         print(f"Save a chapter of {self.notebooks}, and its page follows: {self.out / 'html' / 'index.html'}", flush=True)
 
     def _execute(self, sources):
-        staging = prepare_staging(self.out, fresh=False)
         try:
-            execute_all(sources, {}, staging, self._timeout_s, min(len(sources), os.cpu_count() or 1), preheated=True)
-            publish(staging, self.out, PRODUCTS)
+            with self._workers as workers:
+                workers.execute(sources, {}, self._timeout_s)
+            publish(workers.staging, self.out, PRODUCTS)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(workers.staging, ignore_errors=True)
+            self._ready_workers()
+
+    def _ready_workers(self):
+        """Have workers for the next change, one of them with a kernel that waits for its chapter."""
+        self._workers = Workers(prepare_staging(self.out, fresh=False), os.cpu_count() or 1)
+        self._workers.start_kernel(self.notebooks)
 
     def _make_pages(self):
         """Have the pages made whose sources differ from those of the last time."""

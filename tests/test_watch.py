@@ -1,5 +1,6 @@
 """Pages that follow the chapters as they are saved: the one page first, faults in a sentence, nothing left behind."""
 
+import os
 import re
 import shutil
 import signal
@@ -22,7 +23,8 @@ from pathlib import Path
 
 folder = Path(os.environ["STUDY_OUT"]) / "results"
 (folder / "{name}.json").write_text(json.dumps({{"quantities": {{}}, "others": sorted(path.stem for path in folder.glob("*.json"))}}))
-print("The answer is", 6 * 7)"""
+import psutil
+print("The answer is", 6 * 7, "after", psutil.Process().create_time())"""
 NAMES = ("01_a", "02_b", "05_verdict")
 
 
@@ -32,7 +34,12 @@ class Watching:
     def __init__(self, root):
         self.root, self.out = root, root / "build" / "preview"
         self._words = open(root / "words.txt", "w+", encoding="utf-8")  # noqa: SIM115 - read while it is written
-        self.process = subprocess.Popen([sys.executable, "-m", "lib.watch"], cwd=root, stdout=self._words, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([sys.executable, "-m", "lib.watch"], cwd=root, stdout=self._words, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+
+    def kernels(self):
+        """The kernels that wait for a chapter or execute one: they lead their own sessions, and no server of theirs waits with them."""
+        return [process for process in psutil.Process(self.process.pid).children(recursive=True) if os.getsid(process.pid) == process.pid]
 
     def said(self):
         return (self.root / "words.txt").read_text("utf-8")
@@ -104,6 +111,31 @@ def test_a_file_that_is_gone_between_two_looks_ends_nothing(tmp_path):
     assert sorted(path.name for path in _state(tmp_path)) == ["01_a.py", "02_b.py"]
 
 
+def test_a_chapter_gets_a_new_kernel_that_was_started_before_it_was_saved(watching):
+    watching.until_said("05_verdict: ")
+    kernels = []
+    for turn, product in enumerate(("6 * 8", "6 * 9"), 2):
+        watching.until(watching.kernels)
+        time.sleep(3)  # by then it waits
+        saved = time.time()
+        watching.save("05_verdict", "6 * 7" if turn == 2 else "6 * 8", product)
+        watching.until_said("05_verdict: ", turn)
+        kernels.append(float(re.search(rf"The answer is {eval(product)} after ([\d.]+)", watching.page("05_verdict"))[1]))
+        assert kernels[-1] < saved
+    assert kernels[0] < kernels[1]
+
+
+def test_a_waiting_kernel_that_is_killed_is_missed_by_nobody(watching):
+    watching.until_said("05_verdict: ")
+    watching.until(watching.kernels)
+    time.sleep(3)
+    for kernel in watching.kernels():
+        kernel.kill()
+    watching.save("02_b", "6 * 7", "6 * 8")
+    watching.until(lambda: "The answer is 48" in watching.page("02_b"))
+    assert "Traceback" not in watching.said() and "died" not in watching.said()
+
+
 def test_changed_code_is_loaded_anew(watching):
     watching.until_said("05_verdict: ")
     module = watching.root / "lib" / "units.py"
@@ -117,11 +149,13 @@ def test_it_ends_on_ctrl_c_and_leaves_no_process_and_one_watches_a_folder_at_a_t
     second = subprocess.run([sys.executable, "-m", "lib.watch"], cwd=watching.root, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (second.returncode, second.stderr.count("\n")) == (1, 1) and "Another run is writing to" in second.stderr
     begun = psutil.Process(watching.process.pid).children(recursive=True)
-    watching.process.send_signal(signal.SIGINT)
+    watching.until(watching.kernels)
+    os.killpg(watching.process.pid, signal.SIGINT)  # as a terminal does
     assert watching.process.wait(PATIENCE_S) == 0
     gone, alive = psutil.wait_procs(begun, timeout=10)
     assert not alive and "Traceback" not in watching.said()
     assert not [path for path in watching.out.rglob("*") if path.name.endswith(".part")]
+    assert not list(watching.out.glob(".staging/*"))
 
 
 @pytest.mark.parametrize("told_later", ["First", "Second"])
