@@ -269,10 +269,9 @@ def write_front_page(book, out, results, preview=False):
     if verdicts:
         (book / "dashboard.md").write_text(dashboard.page(verdicts, _judged_claims() if verdicts.claims else None), encoding="utf-8")
     found = {quantity: entry["value"] for document in results.values() for quantity, entry in document.get("quantities", {}).items()}
-    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.globals.update(months=months, percent=percent, not_reached=NOT_REACHED, value=found.get, printed=_printed_figures())
-    template = environment.from_string((book / ("another_paper.md.j2" if of_another_paper else "index.md.j2")).read_text("utf-8"))
+    template = _template((book / ("another_paper.md.j2" if of_another_paper else "index.md.j2")).read_text("utf-8"))
     page = template.render(
+        value=found.get,
         chapters=sorted(path.stem for path in (out / "notebooks").glob("*.ipynb")),
         invented=is_invented(results),
         report=not preview,
@@ -283,6 +282,13 @@ def write_front_page(book, out, results, preview=False):
     (book / "index.md").write_text(page, encoding="utf-8")
     for template in book.glob("*.md.j2"):
         template.unlink()
+
+
+@lru_cache(maxsize=2)
+def _template(text):
+    environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment.globals.update(months=months, percent=percent, not_reached=NOT_REACHED, printed=_printed_figures())
+    return environment.from_string(text)
 
 
 def is_of_another_paper(results):

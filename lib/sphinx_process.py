@@ -1,31 +1,28 @@
 """Sphinx in a process of its own, which loads it while chapters are executed and then waits for pages to make.
 
-A process for each build, since Sphinx's extensions keep state that a second build in one process would meet.
+Each build is made by a fork of that process, since Sphinx's extensions keep state that a second build in one process would
+meet. Before the second it rehearses: what Sphinx and its libraries compile and look up at their first use is then there for
+every fork.
 """
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+from lib.orphan import end_with_parent
 
 
 class SphinxProcess:
-    """One build of pages: loading begins at once, the build with `start`; leaving the ``with`` block calls it off.
+    """Builds of pages, one after another: loading begins at once, a build with `start`; leaving the ``with`` block calls it off."""
 
-    Parameters
-    ----------
-    arguments : list, optional
-        Those of ``sphinx-build``, where they are known and the folders are there: configuration and theme are then read
-        beforehand too.
-    """
-
-    def __init__(self, arguments=None):
+    def __init__(self):
         command = [sys.executable, "-m", "lib.orphan", "lib.sphinx_process"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._told = None
-        if arguments:
-            self._tell(arguments)
 
     def __enter__(self):
         return self
@@ -34,7 +31,14 @@ class SphinxProcess:
         self._process.kill()
         self._process.wait()
         self._process.stdin.close()
-        self._process.stderr.close()
+        self._process.stdout.read()  # ends when a fork that was building has noticed
+        self._process.stdout.close()
+
+    def prepare(self, arguments):
+        """Have configuration and theme read for the next build, whose folders are there; ``arguments`` are those of ``sphinx-build``."""
+        self._told = _as_line(arguments)
+        self._process.stdin.write(self._told)
+        self._process.stdin.flush()
 
     def start(self, arguments):
         """Begin the build; ``arguments`` are those of ``sphinx-build``."""
@@ -42,18 +46,22 @@ class SphinxProcess:
             self.__exit__()
             self.__init__()
         if not self._told:
-            self._tell(arguments)
-        self._process.stdin.close()
-
-    def _tell(self, arguments):
-        self._told = _as_line(arguments)
-        self._process.stdin.write(self._told)
+            self.prepare(arguments)
+        self._process.stdin.write(_BUILD)
         self._process.stdin.flush()
+        self._told = None
 
     def wait(self):
         """Return the exit code and the error output of the build that was started."""
-        words = self._process.stderr.read()
-        return self._process.wait(), words
+        if answer := self._process.stdout.readline():
+            return tuple(json.loads(answer))
+        self.__exit__()
+        self.__init__()
+        return 1, "its process was ended."
+
+
+#: The word to build.
+_BUILD = "\n"
 
 
 def _as_line(arguments):
@@ -61,7 +69,7 @@ def _as_line(arguments):
 
 
 def main():
-    """Load what pages need, read the arguments of ``sphinx-build`` as a line of JSON, and build when the input ends."""
+    """Load what pages need; for each line of JSON, the arguments of ``sphinx-build``, build at the next line and answer with one."""
     # ruff: noqa: F401
     import myst_nb.core.lexers
     import myst_nb.sphinx_ext
@@ -70,26 +78,62 @@ def main():
     import sphinx.domains.cpp
     import sphinx_book_theme
     import sphinxcontrib.bibtex
-    from sphinx.application import Sphinx
 
     import lib.book.markup
+
+    orders = open(0, "rb", buffering=0)  # noqa: SIM115 - unbuffered: what follows a line is left to the fork
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    n_builds = 0
+    while line := orders.readline():
+        arguments = json.loads(line)
+        if n_builds == 1:
+            _rehearse(Path(arguments[-2]))
+        with tempfile.TemporaryFile() as words:
+            gc.freeze()  # memory that the fork need not copy
+            build = os.fork()
+            if not build:
+                os.dup2(words.fileno(), 2)
+                os._exit(_build(arguments, orders))  # all is written; taking down what was loaded would take a second
+            code = os.waitstatus_to_exitcode(os.waitpid(build, 0)[1])
+            words.seek(0)
+            answers.write(json.dumps([code, words.read().decode(errors="replace")]) + "\n")
+        answers.flush()
+        n_builds += 1
+
+
+def _rehearse(book):
+    """Make the pages of the longest chapter, into nowhere."""
+    import sphinx.cmd.build
+
+    *others, _ = sorted(book.glob("*.ipynb"), key=lambda path: path.stat().st_size)
+    excluded = ",".join(["_templates", "conf.py", *(path.name for path in others)])
+    with tempfile.TemporaryDirectory() as folder:
+        sphinx.cmd.build.main(["-b", "html", "-Q", "-d", f"{folder}/doctrees", "-D", f"exclude_patterns={excluded}", str(book), f"{folder}/html"])
+
+
+def _build(arguments, orders):
+    """Set up Sphinx, wait for the word, build; the exit code."""
+    import sphinx.cmd.build
+    from sphinx.application import Sphinx
 
     class WaitingSphinx(Sphinx):
         """Has read its configuration, extensions and templates when the word to build comes."""
 
         def build(self, *arguments):
+            gc.disable()  # the process ends with the build
             templates = self.builder.templates
             for folder in map(Path, templates.pathchain):
                 for path in folder.rglob("*.html"):
                     templates.environment.get_template(str(path.relative_to(folder)))
-            sys.stdin.read()
+            orders.readline()
             super().build(*arguments)
 
+    end_with_parent()
     sphinx.cmd.build.Sphinx = WaitingSphinx
-    if given := sys.stdin.readline():
-        code = sphinx.cmd.build.main(json.loads(given))
-        sys.stderr.flush()
-        os._exit(code)  # all is written; taking down what was loaded would take a second
+    code = sphinx.cmd.build.main(arguments)
+    sys.stderr.flush()
+    return code
 
 
 if __name__ == "__main__":

@@ -189,12 +189,10 @@ class Preview:
         _copy_changed(new, book, keep=_OF_SPHINX)
         shutil.rmtree(new)
         arguments = sphinx_arguments(book, html, title, notice)
-        try:
-            with self._sphinx as sphinx:
-                sphinx.start(arguments)
-                refuse_faults(*sphinx.wait(), book)
-        finally:
-            self._sphinx = SphinxProcess(arguments)
+        self._sphinx.start(arguments)
+        ended = self._sphinx.wait()
+        self._sphinx.prepare(arguments)
+        refuse_faults(*ended, book)
         _copy_changed(html, self.out / "html")
 
 

@@ -167,7 +167,8 @@ def test_a_waiting_sphinx_reads_pages_when_it_is_started_and_heeds_the_arguments
     def arguments(title):
         return ["-q", "-b", "html", "-D", f"html_title={title}", book, html]
 
-    with SphinxProcess(arguments("First")) as sphinx:
+    with SphinxProcess() as sphinx:
+        sphinx.prepare(arguments("First"))
         time.sleep(5)  # long enough to have read the configuration
         (book / "index.rst").write_text("Written since\n=============\n", encoding="utf-8")
         sphinx.start(arguments(told_later))

@@ -4,10 +4,12 @@ Formulas are written as MathML, which every current browser shows by itself: no 
 """
 
 import re
+from functools import lru_cache
 
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 from pygments.lexers import find_lexer_class_by_name
+from sphinx.search.en import SearchEnglish
 
 #: The language that notebooks name for their code.
 CODE = "ipython3"
@@ -21,9 +23,18 @@ _NOTE = re.compile(r'(<td class="gt_sourcenote"[^>]*>)(.*?)(</td>)', re.S)
 _ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
 
 
+class Search(SearchEnglish):
+    """Sphinx's own index of English words; the stem of a word is looked for once."""
+
+    @lru_cache(maxsize=None)  # noqa: B019 - as many as there are words in the pages
+    def stem(self, word):
+        return super().stem(word)
+
+
 def setup(app):
     """Register the renderer chosen by ``html_math_renderer = "mathml"``, and what is mended in each page's text."""
     app.add_lexer(CODE, find_lexer_class_by_name(CODE))  # Sphinx would look for it among all packages, for each cell
+    app.add_search_language(Search)
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
     app.connect("html-page-context", _mend_body)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
