@@ -28,6 +28,8 @@ class SphinxProcess:
         return self
 
     def __exit__(self, *error):
+        if self._process.stdout.closed:
+            return
         self._process.kill()
         self._process.wait()
         self._process.stdin.close()
