@@ -4,9 +4,7 @@ Formulas are written as MathML, which every current browser shows by itself: no 
 """
 
 import re
-from functools import lru_cache
 
-import snowballstemmer
 from docutils.nodes import SkipNode
 from docutils.utils.math.latex2mathml import tex2mathml
 from pygments.lexers import find_lexer_class_by_name
@@ -24,15 +22,16 @@ _NOTE = re.compile(r'(<td class="gt_sourcenote"[^>]*>)(.*?)(</td>)', re.S)
 _ROW_NAME = re.compile(r'<th scope="row" class="[^"]*gt_stub[^"]*">([^<]*)<')
 
 
-#: The stem of a word, looked for once for all pages.
-_stem = lru_cache(maxsize=None)(snowballstemmer.stemmer("english").stemWord)
+_stems = {}
 
 
 class Search(SearchEnglish):
     """Sphinx's own index of English words, which would look for the stem of a word each time that it occurs."""
 
     def stem(self, word):
-        return _stem(word.lower())
+        if word not in _stems:
+            _stems[word] = super().stem(word)
+        return _stems[word]
 
 
 def setup(app):
