@@ -9,6 +9,7 @@ import argparse
 import ast
 import os
 import shutil
+import signal
 import sys
 import time
 from contextlib import ExitStack, suppress
@@ -38,18 +39,19 @@ _OF_SPHINX = ("doctrees", "warnings.txt")
 
 
 def main(arguments=None, notebooks=ROOT / "notebooks"):
-    """Watch the chapters until interrupted; where the code itself is changed, begin anew with it.
+    """Watch the chapters until interrupted, or told to end; where the code itself is changed, begin anew with it.
 
     Returns
     -------
     int
-        0: ended by Ctrl-C. 1: the folder is taken or cannot be written.
+        0: ended by Ctrl-C or SIGTERM. 1: the folder is taken or cannot be written.
     """
     parser = argparse.ArgumentParser(prog="python -m lib.watch", description="Execute a chapter and make its page whenever it is saved.")
     parser.add_argument("--out", metavar="FOLDER", default=ROOT / "build" / "preview", help="where to write (default: build/preview)")
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help="longest time for one cell (default: %(default)s)")
     options = parser.parse_args(arguments)
     out = Path(options.out).resolve()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with locked(out):
             _watch(Path(notebooks), out, options.timeout)
@@ -72,7 +74,7 @@ def _watch(notebooks, out, timeout_s):
     code, seen = _state(ROOT / "lib"), None
     with ExitStack() as stack:
         if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), ["lib.watch", *_imported_by(notebooks), *PRELOADED, "lib.compiler"]))
+            stack.enter_context(fork_server(fixed_environment(), [*_imported_by([__file__, *sorted(notebooks.glob("*.py"))]), *PRELOADED, "lib.compiler"]))
         preview = stack.enter_context(Preview(notebooks, out, timeout_s))
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
@@ -94,15 +96,15 @@ def _state(*folders):
     return state
 
 
-def _imported_by(notebooks):
-    """Names of the modules that the chapters import."""
-    return list(dict.fromkeys(name for path in sorted(notebooks.glob("*.py")) for name in imported_names(_parsed(path))))
+def _imported_by(paths):
+    """Names of the modules that some files import."""
+    return list(dict.fromkeys(name for path in paths for name in imported_names(_parsed(path))))
 
 
 def _parsed(path):
-    """The syntax tree of a chapter; an empty one where it has a fault, of which the refresh speaks."""
+    """The syntax tree of a file; an empty one where it has a fault, of which the refresh speaks."""
     try:
-        return ast.parse(path.read_text("utf-8"))
+        return ast.parse(Path(path).read_text("utf-8"))
     except SyntaxError:
         return ast.Module([], [])
 

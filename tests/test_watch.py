@@ -144,16 +144,18 @@ def test_changed_code_is_loaded_anew(watching):
     watching.until_said("05_verdict: ", 2)
 
 
-def test_it_ends_on_ctrl_c_and_leaves_no_process_and_one_watches_a_folder_at_a_time(watching):
+@pytest.mark.parametrize("ended", [lambda pid: os.killpg(pid, signal.SIGINT), lambda pid: os.kill(pid, signal.SIGTERM)],
+                         ids=["Ctrl-C", "SIGTERM"])
+def test_it_ends_when_told_and_leaves_no_process_and_one_watches_a_folder_at_a_time(watching, ended):
     watching.until_said("05_verdict: ")
     second = subprocess.run([sys.executable, "-m", "lib.watch"], cwd=watching.root, capture_output=True, text=True, timeout=PATIENCE_S)
     assert (second.returncode, second.stderr.count("\n")) == (1, 1) and "Another run is writing to" in second.stderr
     begun = psutil.Process(watching.process.pid).children(recursive=True)
     watching.until(watching.kernels)
-    os.killpg(watching.process.pid, signal.SIGINT)  # as a terminal does
+    ended(watching.process.pid)
     assert watching.process.wait(PATIENCE_S) == 0
     gone, alive = psutil.wait_procs(begun, timeout=10)
-    assert not alive and "Traceback" not in watching.said()
+    assert not alive and not re.search("Traceback|Warning", watching.said())
     assert not [path for path in watching.out.rglob("*") if path.name.endswith(".part")]
     assert not list(watching.out.glob(".staging/*"))
 
