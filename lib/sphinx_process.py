@@ -44,7 +44,7 @@ class SphinxProcess:
 
     def start(self, arguments):
         """Begin the build; ``arguments`` are those of ``sphinx-build``."""
-        if self._told and self._told != _as_line(arguments):
+        if self._process.poll() is not None or self._told not in (None, _as_line(arguments)):
             self.__exit__()
             self.__init__()
         if not self._told:

@@ -177,3 +177,17 @@ def test_a_waiting_sphinx_reads_pages_when_it_is_started_and_heeds_the_arguments
         assert sphinx.wait() == (0, "")
     page = (html / "index.html").read_text("utf-8")
     assert f"{told_later}</title>" in page and "Written since" in page
+
+
+def test_a_sphinx_that_is_killed_while_it_waits_is_started_anew(tmp_path):
+    book, html = tmp_path / "book", tmp_path / "html"
+    book.mkdir()
+    (book / "conf.py").touch()
+    (book / "index.rst").write_text("A page\n======\n", encoding="utf-8")
+    arguments = ["-q", "-b", "html", book, html]
+    with SphinxProcess() as sphinx:
+        sphinx.prepare(arguments)
+        sphinx._process.kill()
+        sphinx._process.wait()
+        sphinx.start(arguments)
+        assert sphinx.wait()[0] == 0 and "A page" in (html / "index.html").read_text("utf-8")
