@@ -12,3 +12,6 @@ sys.modules.setdefault("rfc3987_syntax", None)
 
 ADMITTED = "STUDY_ADMITTED"
 """Environment variable in which a run tells its chapters the folder of a cohort that it has checked already."""
+
+REHEARSAL = "STUDY_REHEARSAL"
+"""Environment variable under which a chapter shows nothing, since it is computed only for what is kept of it."""

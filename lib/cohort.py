@@ -33,6 +33,7 @@ from lib.contract import (
     breaches,
 )
 from lib.intake.identifying import cap_ages
+from lib.kept import kept
 
 __all__ = ["Cohort", "CohortError", "DAYS_PER_MONTH", "build_cohort", "read_cohort"]
 
@@ -137,7 +138,7 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES, with
         problems.append(Problem(STRUCTURE, "patients.csv", 0, "", "missing", "one row per patient",
                                 f"put patients.csv into {folder}"))
     try:
-        study = _checked(folder.name, texts, problems, invented, clean)
+        study = _checked(folder.name, texts, problems, invented, clean) if problems or clean else _checked_texts(folder.name, texts, invented)
     except CohortError as error:
         raise CohortError(str(error).partition("\n")[0], _in_their_files(error.problems, files)) from None
     return replace(study, **{table: None for table in TABLES[1:] if table not in tables})
@@ -247,6 +248,11 @@ def _read_text(path: Path, problems: list[Problem]) -> pd.DataFrame:
     if problems and any(p.file == path.name for p in problems):
         return pd.DataFrame(columns=header)
     return pd.DataFrame(rows[1:], columns=header, dtype=object)
+
+
+@kept
+def _checked_texts(name: str, tables: dict[str, pd.DataFrame], invented: bool) -> Cohort:
+    return _checked(name, tables, [], invented)
 
 
 def _checked(name: str, tables: dict[str, pd.DataFrame], problems: list[Problem],

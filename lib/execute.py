@@ -126,11 +126,12 @@ def start_kernel(folder):
 def _kernel():
     """What papermill is told of a chapter's kernel: the one that waits, ended afterwards, or how to start and end one."""
     manager = _waiting.pop() if _waiting else None
+    if manager is not None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if manager is None or not run_sync(manager.is_alive)():
         # its last cell has run and its files are closed; taking down what is loaded takes a second
         yield {"kernel_manager_class": _ThisPythonKernelManager, "shutdown_kernel": "immediate"}
         return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield {"km": manager}
     finally:

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 
-from lib import downloads, published
+from lib import REHEARSAL, downloads, published
 from lib.aside import Aside
 from lib.parameters import changed_from_paper, check_parameters
 from lib.quantity_names import in_print, readable
@@ -403,6 +403,8 @@ class Chapter:
 
     def _show(self, kind: str, make, **metadata):
         """Show what a call makes, and return it; in a preview it is made aside, shown later and not returned."""
+        if REHEARSAL in os.environ:
+            return None
         if not self.is_preview:
             made = make()
             _display({kind: made}, {kind: metadata} if metadata else {})

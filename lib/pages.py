@@ -93,7 +93,9 @@ def write_book(out, book, preview=False):
     results = read_documents(out / "results")
     labels = places_of_labels(results)
     for path in sorted((out / "notebooks").glob("*.ipynb")):
-        page = _page(path.read_text("utf-8"), path.stem, json.dumps(results.get(path.stem, {})), tuple(labels.items()), preview)
+        notebook = path.read_text("utf-8")
+        mentioned = tuple((label, labels[label]) for label in _mentioned(notebook) if label in labels)
+        page = _page(notebook, path.stem, json.dumps(results.get(path.stem, {})), mentioned, preview)
         (book / path.name).write_text(page, encoding="utf-8")
     _copy_downloads(out, book / "extra", preview)
     write_front_page(book, out, results, preview)
@@ -106,6 +108,12 @@ def write_book(out, book, preview=False):
 def _page(notebook, name, document, labels, preview):
     """`page_of` from text to text: while chapters are watched, the pages of those that have not changed are made once."""
     return nbformat.writes(page_of(nbformat.reads(notebook, as_version=4), name, json.loads(document), dict(labels), preview)) + "\n"
+
+
+@lru_cache(maxsize=16)
+def _mentioned(notebook):
+    """Numbered figures and tables that a text speaks of."""
+    return tuple(dict.fromkeys(match[0] for match in _REFERENCE.finditer(notebook)))
 
 
 def read_documents(folder):

@@ -1,17 +1,18 @@
 """Sphinx in a process of its own, which loads it while chapters are executed and then waits for pages to make.
 
 Each build is made by a fork of that process, since Sphinx's extensions keep state that a second build in one process would
-meet. Before the second it rehearses: what Sphinx and its libraries compile and look up at their first use is then there for
+meet. Before the second it rehearses: what Sphinx and its libraries look up, compile, format and highlight is then there for
 every fork.
 """
 
+import functools
 import gc
+import importlib.metadata
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 
 from lib.orphan import end_with_parent
 
@@ -73,6 +74,7 @@ def _as_line(arguments):
 def main():
     """Load what pages need; for each line of JSON, the arguments of ``sphinx-build``, build at the next line and answer with one."""
     # ruff: noqa: F401
+    importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)  # before others take it by its name
     import myst_nb.core.lexers
     import myst_nb.sphinx_ext
     import sphinx.builders.html
@@ -83,6 +85,7 @@ def main():
 
     import lib.book.markup
 
+    _work_out_once()
     orders = open(0, "rb", buffering=0)  # noqa: SIM115 - unbuffered: what follows a line is left to the fork
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -90,7 +93,7 @@ def main():
     while line := orders.readline():
         arguments = json.loads(line)
         if n_builds == 1:
-            _rehearse(Path(arguments[-2]))
+            _rehearse(arguments[-2])
         with tempfile.TemporaryFile() as words:
             gc.freeze()  # memory that the fork need not copy
             build = os.fork()
@@ -104,14 +107,38 @@ def main():
         n_builds += 1
 
 
+def _work_out_once():
+    """Have equal templates compiled, references formatted and code highlighted once for all builds."""
+    import jinja2
+    import sphinx.highlighting
+    from pybtex.style.formatting import BaseStyle
+
+    _remember(jinja2.Environment, "compile", lambda environment, source, *more: (type(environment), source, *more))
+    _remember(BaseStyle, "format_entry", lambda style, label, entry, *more: (type(style), label, repr(entry), *more))
+    _remember(sphinx.highlighting, "highlight", lambda code, lexer, formatter: (
+        code, type(lexer), repr(lexer.options), len(lexer.filters), type(formatter), repr(formatter.options)))
+
+
+def _remember(owner, name, key):
+    """Keep what a function of a library gave, by a key of its arguments; an error is not kept."""
+    function, found = getattr(owner, name), {}
+
+    @functools.wraps(function)
+    def remembered(*given):
+        known = key(*given)
+        if known not in found:
+            found[known] = function(*given)
+        return found[known]
+
+    setattr(owner, name, remembered)
+
+
 def _rehearse(book):
-    """Make the pages of the longest chapter, into nowhere."""
+    """Make all pages, into nowhere."""
     import sphinx.cmd.build
 
-    *others, _ = sorted(book.glob("*.ipynb"), key=lambda path: path.stat().st_size)
-    excluded = ",".join(["_templates", "conf.py", *(path.name for path in others)])
     with tempfile.TemporaryDirectory() as folder:
-        sphinx.cmd.build.main(["-b", "html", "-Q", "-d", f"{folder}/doctrees", "-D", f"exclude_patterns={excluded}", str(book), f"{folder}/html"])
+        sphinx.cmd.build.main(["-b", "html", "-Q", "-d", f"{folder}/doctrees", book, f"{folder}/html"])
 
 
 def _build(arguments, orders):
@@ -124,10 +151,6 @@ def _build(arguments, orders):
 
         def build(self, *arguments):
             gc.disable()  # the process ends with the build
-            templates = self.builder.templates
-            for folder in map(Path, templates.pathchain):
-                for path in folder.rglob("*.html"):
-                    templates.environment.get_template(str(path.relative_to(folder)))
             orders.readline()
             super().build(*arguments)
 

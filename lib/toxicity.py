@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from lib.cohort import DAYS_PER_MONTH
-from lib.refusal import Refusal
 from lib.cohort_files import lined_up, looked_up
+from lib.kept import kept
+from lib.refusal import Refusal
 from lib.units import to_reference_units
 from lib.wide import pivoted
 
@@ -72,6 +73,7 @@ def ctcae_edition(version) -> str:
 
 # -- grading -------------------------------------------------------------------------------------------
 
+@kept
 def grade_labs(labs: pd.DataFrame, patients: pd.DataFrame, version="5", baseline_rule: str = "as printed",
                analytes=None) -> pd.DataFrame:
     """CTCAE grade of every laboratory value.
@@ -138,6 +140,7 @@ def _is_long(labs: pd.DataFrame) -> bool:
     return isinstance(labs["patient"].dtype, pd.CategoricalDtype)
 
 
+@kept
 def worst_by_reading(labs: pd.DataFrame, patients: pd.DataFrame, visit: str, analytes=PAPER_ANALYTES) -> dict:
     """Each patient's worst laboratory grade at a visit under every version, baseline rule and reading.
 

@@ -18,11 +18,13 @@ from pathlib import Path
 from lib.environment import fixed_environment
 from lib.execute import ChapterError
 from lib.freshness import chapter_keys, imported_names, take_over
+from lib.kept import KEPT_IN
 from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
 from lib.parameters import ParameterError
 from lib.pool import Workers
 from lib.preheated import PRELOADED, fork_server, is_possible
+from lib.rehearsal import Rehearsal
 from lib.run import STAGING, RunError, locked, prepare_staging, publish
 from lib.sphinx_process import SphinxProcess
 
@@ -74,7 +76,7 @@ def _watch(notebooks, out, timeout_s):
     code, seen = _state(ROOT / "lib"), None
     with ExitStack() as stack:
         if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), [*_imported_by([__file__, *sorted(notebooks.glob("*.py"))]), *PRELOADED, "lib.compiler"]))
+            stack.enter_context(fork_server(fixed_environment(), [*_imported_by([__file__, *sorted(notebooks.glob("*.py"))]), *PRELOADED, "lib.compiler", "joblib"]))
         preview = stack.enter_context(Preview(notebooks, out, timeout_s))
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
@@ -123,23 +125,31 @@ class Preview:
 
     def __init__(self, notebooks, out, timeout_s):
         self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
-        self._made = {}
+        self._made, self._data, self._kept = {}, None, out / ".kept"
         for leftover in (".book", ".html", STAGING):
             shutil.rmtree(out / leftover, ignore_errors=True)
 
     def __enter__(self):
-        self._sphinx, self._workers = SphinxProcess(), None
+        os.environ[KEPT_IN] = str(self._kept)  # read by kernels
+        self._sphinx, self._workers, self._rehearsal = SphinxProcess(), None, Rehearsal(self.out / ".rehearsal")
         return self
 
     def __exit__(self, *error):
         self._sphinx.__exit__(*error)
+        self._rehearsal.end()
         if self._workers:
             self._workers.__exit__(*error)
-        shutil.rmtree(self.out / STAGING, ignore_errors=True)
+        for folder in (self.out / STAGING, self._kept):
+            shutil.rmtree(folder, ignore_errors=True)
+        del os.environ[KEPT_IN]
 
     def refresh(self):
         """Execute what has changed and make its pages; a fault is told, and the pages stay as they are."""
         began = time.time()
+        self._rehearsal.end()
+        if (data := _state(ROOT / "data")) != self._data:
+            shutil.rmtree(self._kept, ignore_errors=True)
+            self._data = data
         try:
             sources = find_sources(self.notebooks)
             keys = chapter_keys(sources, {})
@@ -148,11 +158,11 @@ class Preview:
             for last in (False, True):
                 changed = [source for source in sources if source.runs_last is last and self._made.get(source.name) != keys[source.name]]
                 if changed:
-                    self._execute(changed)
-                    self._make_pages()
+                    self._update(changed)
                     self._made |= {source.name: keys[source.name] for source in changed}
                     names = ", ".join(source.name for source in changed)
                     print(f"{names}: {time.time() - _saved(changed, began):.1f} s after it was saved, {self.out / 'html' / changed[0].name}.html", flush=True)
+            self._rehearsal.begin(sources)
         except (NotebookError, ParameterError, ChapterError, PagesError) as error:
             print(error, file=sys.stderr, flush=True)
         except FileNotFoundError as error:
@@ -169,14 +179,17 @@ class Preview:
         self._ready_workers()  # waits until the server has loaded what it is asked to
         print(f"Save a chapter of {self.notebooks}, and its page follows: {self.out / 'html' / 'index.html'}", flush=True)
 
-    def _execute(self, sources):
+    def _update(self, sources):
+        """Execute chapters and make their pages."""
         try:
             with self._workers as workers:
                 workers.execute(sources, {}, self._timeout_s)
+            self._rehearsal.leave_out(sources)
             publish(workers.staging, self.out, PRODUCTS)
+            self._make_pages()
         finally:
             shutil.rmtree(workers.staging, ignore_errors=True)
-            self._ready_workers()
+            self._ready_workers()  # not before: a kernel that starts would slow down the pages
 
     def _ready_workers(self):
         """Have workers for the next change, one of them with a kernel that waits for its chapter."""

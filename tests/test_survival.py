@@ -13,7 +13,7 @@ from scipy.stats import binom
 
 from lib.survival import SurvivalDataError, batch, check_clocks, check_survival, compare, estimate, regression
 from lib.survival.estimate import kaplan_meier, median_survival
-from lib.survival.once import KEPT, once
+from lib.once import KEPT, once
 
 ALL_DIE = (np.arange(1, 25.0), np.ones(24, bool))
 

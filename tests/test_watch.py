@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from lib.pages import sphinx_arguments, write_book
 from lib.sphinx_process import SphinxProcess
 from lib.watch import _state
 
@@ -63,13 +64,15 @@ class Watching:
 
 
 @pytest.fixture
-def watching(collection, tmp_path):
+def watching(collection, tmp_path, request):
     chapters = collection(**{f"_{name}": CHAPTER.format(name=name) for name in NAMES})
     root = tmp_path / "project"
     shutil.copytree(ROOT / "lib", root / "lib", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "notebooks").symlink_to(chapters)
-    for shared in ("data", "requirements.txt"):
-        (root / shared).symlink_to(ROOT / shared)
+    (root / "requirements.txt").symlink_to(ROOT / "requirements.txt")
+    shutil.copytree(ROOT / "data", root / "data")
+    if getattr(request, "param", None) == "after a run":
+        subprocess.run([sys.executable, "-m", "lib.run", "--no-pages"], cwd=root, check=True, capture_output=True, timeout=PATIENCE_S)
     watched = Watching(root)
     yield watched
     for process in [*psutil.Process(watched.process.pid).children(recursive=True), watched.process] if watched.process.poll() is None else ():
@@ -136,6 +139,36 @@ def test_a_waiting_kernel_that_is_killed_is_missed_by_nobody(watching):
     assert "Traceback" not in watching.said() and "died" not in watching.said()
 
 
+@pytest.mark.parametrize("watching", ["after a run"], indirect=True)
+def test_chapters_are_rehearsed_until_one_is_saved_and_nothing_of_it_stays(watching):
+    watching.until_said("Save a chapter")
+    shown = (watching.out / "results" / "02_b.json").read_bytes()
+    watching.until(lambda: (watching.out / ".rehearsal" / "results" / "02_b.json").is_file())
+    assert (watching.out / "results" / "02_b.json").read_bytes() == shown and "05_verdict" not in watching.said()
+    assert not (watching.out / ".rehearsal" / "results" / "05_verdict.json").exists()  # it would read the others' results
+    watching.save("02_b", "6 * 7", "6 * 8")
+    watching.until_said("05_verdict: ")
+    assert "The answer is 48" in watching.page("02_b") and "The answer is 42" in watching.page("01_a")
+    watching.process.terminate()
+    assert watching.process.wait(PATIENCE_S) == 0
+    assert not [path for name in (".rehearsal", ".kept") for path in watching.out.glob(name)]
+
+
+def test_what_is_kept_goes_when_the_data_change(watching):
+    watching.until_said("05_verdict: ")
+    watching.save("02_b", "import psutil", 'import psutil\nfrom lib.cohort import read_cohort\nprint(read_cohort("reference").n_patients, "patients")')
+    watching.until_said("05_verdict: ", 2)
+    assert "24 patients" in watching.page("02_b")
+    kept = set(watching.out.glob(".kept/**/_checked_texts/*/output.pkl"))
+    assert len(kept) == 1
+    folder = watching.root / "data" / "reference"
+    left = (folder / "patients.csv").read_text("utf-8").splitlines()[-1].partition(",")[0]
+    for path in folder.glob("*.csv"):
+        path.write_text("".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith(f"{left},")), encoding="utf-8")
+    watching.until(lambda: "23 patients" in watching.page("02_b"))
+    assert not [path for path in kept if path.exists()]
+
+
 def test_changed_code_is_loaded_anew(watching):
     watching.until_said("05_verdict: ")
     module = watching.root / "lib" / "units.py"
@@ -179,15 +212,43 @@ def test_a_waiting_sphinx_reads_pages_when_it_is_started_and_heeds_the_arguments
     assert f"{told_later}</title>" in page and "Written since" in page
 
 
-def test_a_sphinx_that_is_killed_while_it_waits_is_started_anew(tmp_path):
+@pytest.fixture
+def small_book(tmp_path):
     book, html = tmp_path / "book", tmp_path / "html"
     book.mkdir()
     (book / "conf.py").touch()
     (book / "index.rst").write_text("A page\n======\n", encoding="utf-8")
-    arguments = ["-q", "-b", "html", book, html]
+    return ["-q", "-b", "html", book, html]
+
+
+def test_a_sphinx_that_is_killed_while_it_waits_is_started_anew(small_book):
     with SphinxProcess() as sphinx:
-        sphinx.prepare(arguments)
+        sphinx.prepare(small_book)
         sphinx._process.kill()
         sphinx._process.wait()
-        sphinx.start(arguments)
-        assert sphinx.wait()[0] == 0 and "A page" in (html / "index.html").read_text("utf-8")
+        sphinx.start(small_book)
+        assert sphinx.wait()[0] == 0 and "A page" in (small_book[-1] / "index.html").read_text("utf-8")
+
+
+def test_a_sphinx_that_is_killed_while_it_builds_makes_the_next_pages(small_book):
+    with SphinxProcess() as sphinx:
+        sphinx.start(small_book)
+        sphinx._process.kill()
+        assert sphinx.wait() == (1, "its process was ended.")
+        sphinx.prepare(small_book)
+        sphinx.start(small_book)
+        assert sphinx.wait() == (0, "") and "A page" in (small_book[-1] / "index.html").read_text("utf-8")
+
+
+def test_pages_built_after_the_rehearsal_are_those_of_a_new_sphinx(study_run, tmp_path):
+    """The second build comes after the rehearsal, and the third finds what the rehearsal has left."""
+    book, pages = tmp_path / "book", {}
+    write_book(study_run.out, book, preview=True)
+    with SphinxProcess() as sphinx:
+        for turn in (1, 2, 3):
+            html = tmp_path / f"html_{turn}"
+            sphinx.start(sphinx_arguments(book, html, "A title", "A notice"))
+            assert sphinx.wait()[0] == 0
+            pages[turn] = {path.relative_to(html): path.read_bytes() for path in html.rglob("*.html")}
+            shutil.rmtree(book / "doctrees")
+    assert pages[1] == pages[2] == pages[3] and len(pages[1]) > 8

@@ -14,6 +14,7 @@ import numpy as np
 from lib.another_paper.layout import PROGRAMS, Layout
 from lib.another_paper.ledger import Summary
 from lib.another_paper.scale import Scale, kind_of
+from lib.kept import kept
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Ensemble:
         return self.scale.outward(kind_of(name), self.figures[:, self.layout.names.index(name)])
 
 
+@kept
 def find_cohorts(summary: Summary, search: Search = Search()) -> Ensemble:
     """Search for cohorts that agree with what a paper prints.
 

@@ -14,6 +14,7 @@ from lib.another_paper.ensemble import Ensemble
 from lib.another_paper.ledger import PaperError, Summary
 from lib.another_paper.scale import LONGEST_MONTHS, Scale, kind_of, printed_value
 from lib.figures.another_paper import MOST_CURVES
+from lib.kept import kept
 from lib.narrative import join, months, number, plain
 from lib.published import DATA
 from lib.survival import kaplan_meier
@@ -97,6 +98,7 @@ def unit_of(name: str, summary: Summary) -> str:
     return {"survival": "%", "time": summary.time_unit, "p": "", "ratio": ""}[kind_of(name)]
 
 
+@kept
 def open_figures(found: Ensemble, known: dict[str, float] | None) -> pd.DataFrame:
     """Each figure that the paper does not print, or prints as a bound only, with the range that the print leaves open.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lib.kept import kept
 from lib.reconstruct import scoring
 from lib.reconstruct.constraints import SurvivalConstraints
 from lib.reconstruct.sampler import BETAS, STEPS_A_ROUND, Tolerance, TrialConstraints, constraint_arrays, random_start
@@ -20,12 +21,14 @@ def order_of_times(months: np.ndarray, died: np.ndarray) -> str:
     return "".join(np.where(np.asarray(died, bool)[np.argsort(months, kind="stable")], "D", "c"))
 
 
+@kept
 def n_possible_orders(constraints: SurvivalConstraints) -> tuple[int, int]:
     """How many orders the printed numbers of deaths and patients have, and how many overall survival and follow-up leave."""
     left = possible_orders(constraints, np.random.default_rng(0), exhaustive=True)
     return math.comb(constraints.n, constraints.n_died), len(left)
 
 
+@kept
 def labellings_left(order: str, constraints: SurvivalConstraints) -> pd.DataFrame:
     """How many ways to say who belongs to which group each step of the search leaves, on one order.
 
@@ -63,6 +66,7 @@ def _n_labellings(choices) -> int:
     return sum(math.prod(len(reading.labels) for reading in choice) for choice in choices)
 
 
+@kept
 def walk_trace(trial: TrialConstraints, tolerance: Tolerance, seed: int, n_rounds: int) -> pd.DataFrame:
     """A walk of `lib.reconstruct.sampler.sample`, its distance from the printed figures after every round.
 
@@ -94,6 +98,7 @@ def walk_trace(trial: TrialConstraints, tolerance: Tolerance, seed: int, n_round
     return pd.DataFrame({"round": rounds, "steps": rounds * STEPS_A_ROUND * len(BETAS), "coldest": coldest, "hottest": hottest, "least": least})
 
 
+@kept
 def time_ranges(solutions: Sequence[Solution]) -> pd.DataFrame:
     """How early and how late each patient of an order can be followed to in any exact solution.
 

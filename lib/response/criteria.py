@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.kept import kept
 from lib.refusal import Refusal
 
 BASELINE = "baseline"
@@ -73,6 +74,7 @@ MRECIST = Criterion("mRECIST", viable=True, compartment="liver", progression_mm=
 CRITERIA = {criterion.name: criterion for criterion in (RECIST, MRECIST)}
 
 
+@kept
 def assess(lesions: pd.DataFrame, criterion: str | Criterion = RECIST, targets: str = "recorded") -> pd.DataFrame:
     """Response at every follow-up visit.
 

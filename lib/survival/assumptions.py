@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.kept import kept
 from lib.survival.checks import SurvivalDataError, check_survival, for_large_samples
 from lib.survival.clocks import landmark
 from lib.survival.regression import _check_covariate, _chi2_p, _greenwood, breslow_or_efron, cox, why_no_hazard_ratio
@@ -74,6 +75,7 @@ def proportional_hazards(months, event, covariate, *, ties="breslow", split_mont
     return ProportionalHazards(p_value, np.sort(months[event]), residuals, early, late, split)
 
 
+@kept
 def _schoenfeld(months, event, x, ties):
     """P of the test, and the scaled residuals plus the coefficient in the order of time."""
     if len(months) > MANY:
@@ -88,6 +90,7 @@ def _centred(months, event, x, ties):
     return _greenwood(months, event, (x - x.mean())[:, None], None, ties)
 
 
+@kept
 def influence(months, event, covariate, *, ties="breslow"):
     """How far each patient moves the log hazard ratio (dfbeta), approximate and by refitting without the patient.
 
@@ -135,6 +138,7 @@ def _ratio_of(months, event, x, kept, ties):
     return float(np.exp(fit_cox(months, event, z[:, None], ties=ties).coefficients[0] / x.std()))
 
 
+@kept
 def functional_form(months, event, covariate, *, ties="breslow"):
     """Is a straight line on the log-hazard scale enough for a continuous covariate?
 

@@ -9,7 +9,8 @@ import pandas as pd
 from lib.survival.batch import logrank_p_values, logrank_scores, weighted_medians
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.estimate import Estimate
-from lib.survival.once import once
+from lib.kept import kept
+from lib.once import once
 
 WEIGHTINGS = {"log-rank": None, "Breslow-Wilcoxon": "wilcoxon", "Tarone-Ware": "tarone-ware"}
 ENUMERABLE = 40  # patients: two halves of 2^20 subsets are the most that are enumerated
@@ -69,6 +70,7 @@ def logrank(months, event, group, *, weighting="log-rank", entry=None):
 
 
 @once
+@kept
 def _lifelines_logrank(months, event, codes, weightings):
     from lifelines.statistics import multivariate_logrank_test
 
@@ -146,6 +148,7 @@ def permutation_logrank(months, event, group, *, n_resamples=10_000, seed=0):
 
 
 @once
+@kept
 def _count_subsets(scores, size, limit):
     """Subsets of `size` patients whose |sum of scores| reaches `limit`, and all of them."""
     left, right = (_subset_sums(half) for half in np.array_split(scores, 2))

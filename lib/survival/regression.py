@@ -9,7 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
-from lib.survival.once import once
+from lib.kept import kept
+from lib.once import once
 from lib.survival.risk_sets import MANY, RiskSets, fit_cox
 
 TIES = ("breslow", "efron", "exact")
@@ -155,11 +156,13 @@ def breslow_or_efron(ties):
     return "efron" if ties == "efron" else "breslow"
 
 
+@kept
 def _breslow(months, event, x, entry):
     model = _greenwood(months, event, x[:, None], entry, "breslow")
     return float(model.coef_[0]), float(model.std_error_[0]), _chi2_p(model.score_stat_), _chi2_p(model.lr_stat_)
 
 
+@kept
 def _efron(months, event, x, entry):
     from lifelines import CoxPHFitter
 
@@ -174,6 +177,7 @@ def _efron(months, event, x, entry):
     return float(model.params_["x"]), float(model.standard_errors_["x"]), _score_p(months, event, x, entry, "efron"), lr_p
 
 
+@kept
 def _exact(months, event, x, entry):
     """Discrete-time likelihood: a conditional logistic regression with one stratum for each risk set."""
     from statsmodels.discrete.conditional_models import ConditionalLogit

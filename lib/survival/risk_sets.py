@@ -12,7 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from lib.survival.once import once
+from lib.once import once
 
 MANY = 5_000  # patients above which Cox models are fitted here
 CONVERGED, MOST_STEPS = 1e-10, 50

@@ -1,0 +1,62 @@
+"""Chapters computed ahead of their first change, while nothing else is to do, for what `lib.kept` keeps of them."""
+
+import multiprocessing
+import os
+import runpy
+import shutil
+import signal
+from contextlib import redirect_stderr, redirect_stdout, suppress
+
+from lib import REHEARSAL
+from lib.execute import prepare_worker
+from lib.preheated import is_serving
+
+
+class Rehearsal:
+    """A fork of the run's server that computes chapters, the longest first, and draws nothing.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        For what the chapters write, which nobody reads.
+    """
+
+    def __init__(self, folder):
+        self._folder, self._known, self._process = folder, set(), None
+
+    def begin(self, sources):
+        """Go through the chapters that were not yet; those that read the others' results have little of their own."""
+        waiting = sorted((each for each in sources if not each.runs_last and each.name not in self._known), key=lambda source: source.turn)
+        if waiting and is_serving():
+            (self._folder / "results").mkdir(parents=True, exist_ok=True)
+            context = multiprocessing.get_context("forkserver")
+            self._process = context.Process(target=_rehearse, args=([each.path for each in waiting], self._folder, dict(os.environ)))
+            self._process.start()
+
+    def leave_out(self, sources):
+        """These chapters were executed."""
+        self._known.update(source.name for source in sources)
+
+    def end(self):
+        """Break it off; a chapter that was not finished begins anew the next time."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+            self._known.update(path.stem for path in self._folder.glob("results/*.json"))
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _rehearse(paths, folder, environment):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which ends this one
+    os.nice(19)
+    prepare_worker(folder, environment)
+    os.environ[REHEARSAL] = os.environ["STUDY_AT_ONCE"] = "1"
+    import matplotlib
+
+    matplotlib.use("agg")
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        for path in paths:
+            os.chdir(path.parent)
+            with suppress(Exception):  # told where the chapter is executed for its page
+                runpy.run_path(str(path), run_name="__main__")
