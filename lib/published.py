@@ -11,6 +11,8 @@ import math
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
@@ -145,25 +147,38 @@ def read_ledger(path: str | Path | None = None) -> pd.DataFrame:
     """
     path = Path(path) if path else DATA / "published.csv"
     try:
-        ledger = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise LedgerError(f"{path.name} cannot be read as a CSV table in UTF-8: {error}") from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise LedgerError(_UNREADABLE.format(path.name, error)) from None
+    return _checked(content, path.name).copy()
+
+
+_UNREADABLE = "{} cannot be read as a CSV table in UTF-8: {}"
+
+
+@lru_cache(maxsize=2)
+def _checked(content: bytes, file: str) -> pd.DataFrame:
+    """The ledger in a file of this content and name, which a chapter asks for many times."""
+    try:
+        ledger = pd.read_csv(BytesIO(content), dtype=str, keep_default_na=False)
+    except ValueError as error:
+        raise LedgerError(_UNREADABLE.format(file, error)) from None
     missing = [column for column in LEDGER_COLUMNS if column not in ledger]
     if missing:
-        raise LedgerError(f"{path.name}: column {missing[0]} is missing; the ledger needs {', '.join(LEDGER_COLUMNS)}.")
+        raise LedgerError(f"{file}: column {missing[0]} is missing; the ledger needs {', '.join(LEDGER_COLUMNS)}.")
     for row, record in enumerate(ledger.itertuples(), start=2):
         if record.expected not in VERDICTS:
-            raise LedgerError(f"{path.name}, row {row}: expected verdict '{record.expected}' is unknown; "
+            raise LedgerError(f"{file}, row {row}: expected verdict '{record.expected}' is unknown; "
                               f"use one of {', '.join(VERDICTS)}.")
         if record.expected != "not derivable":
             try:
                 parse_printed(record.printed)
             except LedgerError as error:
-                raise LedgerError(f"{path.name}, row {row}: {error}") from None
+                raise LedgerError(f"{file}, row {row}: {error}") from None
     twice = ledger.duplicated(["quantity", "place"])
     if twice.any():
         row = int(twice.to_numpy().argmax())
-        raise LedgerError(f"{path.name}, row {row + 2}: {ledger.quantity[row]} is stated twice at "
+        raise LedgerError(f"{file}, row {row + 2}: {ledger.quantity[row]} is stated twice at "
                           f"'{ledger.place[row]}'; give each place a name of its own.")
     return ledger
 

@@ -213,7 +213,7 @@ screen = regression.univariate_screen(covariates, time, died, ties=cox_ties, con
 chapter.table(
     tables.screen_table(screen), "4.3", left=["Contrast", "Hazard ratio"],
     caption=f"Univariate Cox regression of overall survival from first treatment, {population}; Wald {coverage} interval "
-            f"and P ({cox_ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
+            f"and P ({choices.ties} ties), adjusted for {screen.p_value.notna().sum()} tests.",
     notes=["Groups known only at three months are counted from first treatment here, as they are usually printed."])
 records.record_screen(chapter, screen)
 chapter.leaves_open("os_treatment.cox.*")
@@ -230,7 +230,7 @@ if lab_screens:
     chapter.table(
         tables.lab_table(lab_screens, lab_spreads), "4.4", **tables.lab_layout(lab_screens),
         caption=f"Univariate Cox regression on each laboratory value, N = {n_treated}: hazard ratio per standard deviation "
-                f"(SD) with Wald {coverage} interval and P ({cox_ties} ties).",
+                f"(SD) with Wald {coverage} interval and P ({choices.ties} ties).",
         notes=[f"*Landmark*: the three-month values of patients still followed at {landmark_months:g} months, counted from there.",
                "SD in reference units (g/dL, mg/dL, U/L, 10³/µL, mmol/L)."])
 else:

@@ -46,6 +46,11 @@ class Choices:
         """The program whose median convention is used, for readers."""
         return PROGRAMS[self.median_convention]
 
+    @property
+    def ties(self) -> str:
+        """The treatment of tied deaths, for readers: Breslow and Efron are names."""
+        return self.cox_ties if self.cox_ties == "exact" else self.cox_ties.capitalize()
+
     def median(self, curve):
         """Median of a curve with its interval (Estimate)."""
         return median_survival(curve, self.median_convention)

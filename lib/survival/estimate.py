@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from lib.kept import kept
 from lib.survival.checks import SurvivalDataError, check_survival
 
 KNIFE_EDGE = 1e-9  # a survival this close to a level touches it: floating error must not move a median
@@ -129,18 +130,21 @@ def kaplan_meier(months, event, *, conf_level=0.95, entry=None):
     ----------
     Kaplan EL, Meier P. J Am Stat Assoc 1958;53:457-481. Greenwood M, 1926 (variance).
     """
-    from lifelines.utils import survival_table_from_events  # late: importing costs more than estimating
-
     months, event, entry = check_survival(months, event, entry)
-    births = None if entry is None else np.maximum(entry, 0.0)
-    table = survival_table_from_events(months, event, birth_times=births)
-    times, events = table.index.to_numpy(), table["observed"].to_numpy()
+    times, events, censored = _life_table(months, event, None if entry is None else np.maximum(entry, 0.0))
     at_risk = number_at_risk(times, months, entry)
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(np.where(events > 0, 1 - events / at_risk, 1.0))
         terms = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
-    return Curve(times, at_risk, events, table["censored"].to_numpy(), survival, np.cumsum(terms),
-                 months, event, entry, conf_level)
+    return Curve(times, at_risk, events, censored, survival, np.cumsum(terms), months, event, entry, conf_level)
+
+
+@kept
+def _life_table(months, event, births):
+    from lifelines.utils import survival_table_from_events  # late: importing costs more than estimating
+
+    table = survival_table_from_events(months, event, birth_times=births)
+    return table.index.to_numpy(), table["observed"].to_numpy(), table["censored"].to_numpy()
 
 
 def number_at_risk(times, exit_months, entry_months=None):

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lib.kept import kept
 from lib.published import DATA, read_ledger
 from lib.quantity_names import readable
 from lib.reconstruct.alternatives import comparison_of, demanded, given_up
@@ -32,7 +31,6 @@ FILE = DATA / "proofs.csv"
 COLUMNS = ("claim", "verdict", "method", "evidence", "quantities")
 
 
-@kept
 def quick_proofs(ledger: pd.DataFrame) -> list[Proof]:
     """Proofs that take less than a second together: counts, percentages, means, intervals, bounds on curves.
 
