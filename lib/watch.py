@@ -126,7 +126,7 @@ class Preview:
     def __init__(self, notebooks, out, timeout_s):
         self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
         self._made, self._data, self._kept = {}, None, out / ".kept"
-        for leftover in (".book", ".html", STAGING):
+        for leftover in (".book", ".html", ".kept", ".rehearsal", STAGING):
             shutil.rmtree(out / leftover, ignore_errors=True)
 
     def __enter__(self):

@@ -14,7 +14,7 @@ import pytest
 
 from lib.pages import sphinx_arguments, write_book
 from lib.sphinx_process import SphinxProcess
-from lib.watch import _state
+from lib.watch import Preview, _state
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 180  # 15 s alone; the tests beside it take their share
@@ -167,6 +167,13 @@ def test_what_is_kept_goes_when_the_data_change(watching):
         path.write_text("".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith(f"{left},")), encoding="utf-8")
     watching.until(lambda: "23 patients" in watching.page("02_b"))
     assert not [path for path in kept if path.exists()]
+
+
+def test_what_a_watch_that_was_killed_has_kept_is_not_read(tmp_path):
+    for folder in (".kept", ".rehearsal"):
+        (tmp_path / folder / "joblib").mkdir(parents=True)
+    Preview(tmp_path, tmp_path, 1)
+    assert not list(tmp_path.iterdir())
 
 
 def test_changed_code_is_loaded_anew(watching):
