@@ -39,12 +39,12 @@ class Rehearsal:
 
     def end(self):
         """Break it off; a chapter that was not finished begins anew the next time."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._process = None
-            self._known.update(path.stem for path in self._folder.glob("results/*.json"))
-            shutil.rmtree(self._folder, ignore_errors=True)
+        process, self._process = self._process, None
+        if process is not None and process.is_alive():  # of one that ended long ago the number may be another's
+            process.kill()
+            process.join()
+        self._known.update(path.stem for path in self._folder.glob("results/*.json"))
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _rehearse(paths, folder, environment):

@@ -1,8 +1,8 @@
 """Sphinx in a process of its own, which loads it while chapters are executed and then waits for pages to make.
 
 Each build is made by a fork of that process, since Sphinx's extensions keep state that a second build in one process would
-meet. Before the second it rehearses: what Sphinx and its libraries look up, compile, format and highlight is then there for
-every fork.
+meet. Before the second it rehearses: what Sphinx and its libraries look up, compile, format and highlight for the pages of that
+moment is then there for every fork.
 """
 
 import functools
@@ -10,9 +10,11 @@ import gc
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 from lib.orphan import end_with_parent
 
@@ -63,6 +65,9 @@ class SphinxProcess:
         return 1, "its process was ended."
 
 
+#: Folder of the rehearsal, beside that of the sources; whoever ends this process removes it.
+REHEARSED = ".rehearsed"
+
 #: The word to build.
 _BUILD = "\n"
 
@@ -108,23 +113,26 @@ def main():
 
 
 def _work_out_once():
-    """Have equal templates compiled, references formatted and code highlighted once for all builds."""
+    """Have what one build of this process compiles, formats and highlights known to its later forks."""
     import jinja2
     import sphinx.highlighting
     from pybtex.style.formatting import BaseStyle
 
-    _remember(jinja2.Environment, "compile", lambda environment, source, *more: (type(environment), source, *more))
-    _remember(BaseStyle, "format_entry", lambda style, label, entry, *more: (type(style), label, repr(entry), *more))
+    _remember(jinja2.Environment, "compile", lambda environment, source, *names: (
+        type(environment), environment.autoescape, environment.trim_blocks, environment.lstrip_blocks, *environment.extensions, source, *names))
+    _remember(BaseStyle, "format_entry", lambda style, label, entry: (type(style), label, entry.key, repr(entry)))
     _remember(sphinx.highlighting, "highlight", lambda code, lexer, formatter: (
         code, type(lexer), repr(lexer.options), len(lexer.filters), type(formatter), repr(formatter.options)))
 
 
 def _remember(owner, name, key):
-    """Keep what a function of a library gave, by a key of its arguments; an error is not kept."""
+    """Keep what a function of a library gave, by a key of its arguments; an error is not kept, nor what was asked by name."""
     function, found = getattr(owner, name), {}
 
     @functools.wraps(function)
-    def remembered(*given):
+    def remembered(*given, **named):
+        if named:
+            return function(*given, **named)
         known = key(*given)
         if known not in found:
             found[known] = function(*given)
@@ -134,11 +142,13 @@ def _remember(owner, name, key):
 
 
 def _rehearse(book):
-    """Make all pages, into nowhere."""
+    """Make all pages, for nobody."""
     import sphinx.cmd.build
 
-    with tempfile.TemporaryDirectory() as folder:
-        sphinx.cmd.build.main(["-b", "html", "-Q", "-d", f"{folder}/doctrees", book, f"{folder}/html"])
+    folder = Path(book).with_name(REHEARSED)
+    shutil.rmtree(folder, ignore_errors=True)
+    sphinx.cmd.build.main(["-b", "html", "-Q", "-d", str(folder / "doctrees"), book, str(folder / "html")])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _build(arguments, orders):
@@ -147,7 +157,7 @@ def _build(arguments, orders):
     from sphinx.application import Sphinx
 
     class WaitingSphinx(Sphinx):
-        """Has read its configuration, extensions and templates when the word to build comes."""
+        """Has read its configuration and extensions when the word to build comes."""
 
         def build(self, *arguments):
             gc.disable()  # the process ends with the build

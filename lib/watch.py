@@ -26,7 +26,7 @@ from lib.pool import Workers
 from lib.preheated import PRELOADED, fork_server, is_possible
 from lib.rehearsal import Rehearsal
 from lib.run import STAGING, RunError, locked, prepare_staging, publish
-from lib.sphinx_process import SphinxProcess
+from lib.sphinx_process import REHEARSED, SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCTS = ("results", "notebooks")
@@ -34,7 +34,7 @@ PRODUCTS = ("results", "notebooks")
 #: Seconds between two looks at the files; a file is read when it was the same in two of them.
 PATIENCE_S = 0.1
 
-_WATCHED = (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js")
+_WATCHED = (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js", ".bib")
 
 #: What Sphinx keeps among the sources of the pages.
 _OF_SPHINX = ("doctrees", "warnings.txt")
@@ -126,7 +126,7 @@ class Preview:
     def __init__(self, notebooks, out, timeout_s):
         self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
         self._made, self._data, self._kept = {}, None, out / ".kept"
-        for leftover in (".book", ".html", ".kept", ".rehearsal", STAGING):
+        for leftover in (".book", ".html", ".kept", ".rehearsal", REHEARSED, STAGING):
             shutil.rmtree(out / leftover, ignore_errors=True)
 
     def __enter__(self):
@@ -139,7 +139,7 @@ class Preview:
         self._rehearsal.end()
         if self._workers:
             self._workers.__exit__(*error)
-        for folder in (self.out / STAGING, self._kept):
+        for folder in (self.out / STAGING, self.out / REHEARSED, self._kept):
             shutil.rmtree(folder, ignore_errors=True)
         del os.environ[KEPT_IN]
 

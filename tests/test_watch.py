@@ -1,5 +1,6 @@
 """Pages that follow the chapters as they are saved: the one page first, faults in a sentence, nothing left behind."""
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from lib.pages import sphinx_arguments, write_book
+from lib.rehearsal import Rehearsal
 from lib.sphinx_process import SphinxProcess
 from lib.watch import Preview, _state
 
@@ -149,9 +151,29 @@ def test_chapters_are_rehearsed_until_one_is_saved_and_nothing_of_it_stays(watch
     watching.save("02_b", "6 * 7", "6 * 8")
     watching.until_said("05_verdict: ")
     assert "The answer is 48" in watching.page("02_b") and "The answer is 42" in watching.page("01_a")
+    assert not (watching.out / ".rehearsal").exists()
+
+
+@pytest.mark.parametrize("watching", ["after a run"], indirect=True)
+def test_a_rehearsal_ends_with_the_watch(watching):
+    watching.until((watching.out / ".rehearsal").exists)
     watching.process.terminate()
-    assert watching.process.wait(PATIENCE_S) == 0
-    assert not [path for name in (".rehearsal", ".kept") for path in watching.out.glob(name)]
+    assert watching.process.wait(PATIENCE_S) == 0 and "Traceback" not in watching.said()
+    assert not [path for path in watching.out.glob(".re*")]
+
+
+def test_a_rehearsal_that_has_ended_or_never_began_is_not_killed(tmp_path):
+    class Ended:
+        def is_alive(self):
+            return False
+
+        def kill(self):
+            pytest.fail("its number may be another process's by now")
+
+    for process in (Ended(), multiprocessing.get_context("forkserver").Process(target=print)):
+        rehearsal = Rehearsal(tmp_path / "rehearsal")
+        rehearsal._process = process
+        rehearsal.end()
 
 
 def test_what_is_kept_goes_when_the_data_change(watching):
@@ -166,7 +188,9 @@ def test_what_is_kept_goes_when_the_data_change(watching):
     for path in folder.glob("*.csv"):
         path.write_text("".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith(f"{left},")), encoding="utf-8")
     watching.until(lambda: "23 patients" in watching.page("02_b"))
-    assert not [path for path in kept if path.exists()]
+    assert not [path for path in kept if path.exists()] and list(watching.out.glob(".kept/**/output.pkl"))
+    watching.process.terminate()
+    assert watching.process.wait(PATIENCE_S) == 0 and not (watching.out / ".kept").exists()
 
 
 def test_what_a_watch_that_was_killed_has_kept_is_not_read(tmp_path):
@@ -245,6 +269,18 @@ def test_a_sphinx_that_is_killed_while_it_builds_makes_the_next_pages(small_book
         sphinx.prepare(small_book)
         sphinx.start(small_book)
         assert sphinx.wait() == (0, "") and "A page" in (small_book[-1] / "index.html").read_text("utf-8")
+
+
+def test_a_reference_that_gets_another_key_after_the_rehearsal_is_found_by_it(small_book):
+    *_, book, html = small_book
+    (book / "conf.py").write_text('extensions = ["sphinxcontrib.bibtex"]\nbibtex_bibfiles = ["all.bib"]\n', encoding="utf-8")
+    with SphinxProcess() as sphinx:
+        for key in ("first1958", "first1958", "second1958"):
+            (book / "all.bib").write_text(f"@article{{{key}, author={{Kaplan, E. L.}}, title={{Estimation}}, journal={{JASA}}, year={{1958}}}}", encoding="utf-8")
+            (book / "index.rst").write_text(f"A page\n======\n\n:cite:p:`{key}`\n\n.. bibliography::\n", encoding="utf-8")
+            sphinx.start(small_book)
+            assert sphinx.wait() == (0, "")
+    assert "Estimation" in (html / "index.html").read_text("utf-8")
 
 
 def test_pages_built_after_the_rehearsal_are_those_of_a_new_sphinx(study_run, tmp_path):
