@@ -1,12 +1,14 @@
 """What a changed parameter leaves as it is, kept from one execution of a chapter to the next while chapters are watched.
 
-`lib.watch` names the folder, empties it when the data change, and removes it. Every other run works out all its numbers itself.
+`lib.watch` makes the folder, empties it when the data change, and removes it. Every other run works out all its numbers itself.
+What is kept is pickled, and whoever writes a pickle can have code run where it is read: a folder that others may enter is left alone.
 """
 
 import os
+import stat
 from functools import cache, wraps
 
-#: Names the folder for what is kept.
+#: Names the folder for what is kept; only its owner may enter it.
 KEPT_IN = "STUDY_KEPT"
 
 
@@ -35,4 +37,6 @@ def kept(estimate):
 def _looked_up(estimate, folder):
     from joblib import Memory
 
+    if os.stat(folder).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        return estimate
     return Memory(folder, verbose=0).cache(estimate)

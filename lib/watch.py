@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -35,6 +36,9 @@ PRODUCTS = ("results", "notebooks")
 PATIENCE_S = 0.1
 
 _WATCHED = (".py", ".csv", ".json", ".parquet", ".md", ".j2", ".css", ".js", ".bib")
+
+#: How the folder for what is kept of chapters begins.
+_KEPT = ".kept-"
 
 #: What Sphinx keeps among the sources of the pages.
 _OF_SPHINX = ("doctrees", "warnings.txt")
@@ -125,11 +129,12 @@ class Preview:
 
     def __init__(self, notebooks, out, timeout_s):
         self.notebooks, self.out, self._timeout_s = notebooks, out, timeout_s
-        self._made, self._data, self._kept = {}, None, out / ".kept"
-        for leftover in (".book", ".html", ".kept", ".rehearsal", REHEARSED, STAGING):
+        self._made, self._data, self._kept = {}, None, None
+        for leftover in (".book", ".html", ".rehearsal", REHEARSED, STAGING, *out.glob(f"{_KEPT}*")):
             shutil.rmtree(out / leftover, ignore_errors=True)
 
     def __enter__(self):
+        self._kept = Path(tempfile.mkdtemp(prefix=_KEPT, dir=self.out))  # only this user may enter it
         os.environ[KEPT_IN] = str(self._kept)  # read by kernels
         self._sphinx, self._workers, self._rehearsal = SphinxProcess(), None, Rehearsal(self.out / ".rehearsal")
         return self
@@ -148,7 +153,8 @@ class Preview:
         began = time.time()
         self._rehearsal.end()
         if (data := _state(ROOT / "data")) != self._data:
-            shutil.rmtree(self._kept, ignore_errors=True)
+            shutil.rmtree(self._kept)
+            self._kept.mkdir(0o700)
             self._data = data
         try:
             sources = find_sources(self.notebooks)

@@ -50,6 +50,15 @@ def test_what_is_kept_is_found_by_the_content_of_all_arguments(total, monkeypatc
     assert summed(table.astype({"months": "float32"})) == 1 and len(asked) == 5
 
 
+def test_a_folder_that_others_may_enter_is_left_alone(total, monkeypatch, tmp_path):
+    """What is kept is pickled: whoever can write there could have code run."""
+    monkeypatch.setenv(KEPT_IN, str(tmp_path))
+    tmp_path.chmod(0o701)
+    summed, asked = total
+    assert summed(pd.DataFrame({"months": [1.0]})) == summed(pd.DataFrame({"months": [1.0]})) == 1
+    assert asked == [1, 1] and not list(tmp_path.iterdir())
+
+
 def test_an_error_is_not_kept(total, monkeypatch, tmp_path):
     monkeypatch.setenv(KEPT_IN, str(tmp_path))
     summed, asked = total
@@ -75,6 +84,7 @@ def test_a_changed_chapter_gives_the_same_numbers_with_what_its_last_run_has_kep
     for parameter, value in changes.items():
         line = next(line for line in text.splitlines() if line.startswith(f"{parameter} = "))
         changed = changed.replace(line, f"{parameter} = {value!r}", 1)
+    (tmp_path / "kept").mkdir(mode=0o700)
     store = {KEPT_IN: str(tmp_path / "kept")}
     paper = _results(text, name, tmp_path / "paper", store)
     stored = _stored(tmp_path)

@@ -181,20 +181,20 @@ def test_what_is_kept_goes_when_the_data_change(watching):
     watching.save("02_b", "import psutil", 'import psutil\nfrom lib.cohort import read_cohort\nprint(read_cohort("reference").n_patients, "patients")')
     watching.until_said("05_verdict: ", 2)
     assert "24 patients" in watching.page("02_b")
-    kept = set(watching.out.glob(".kept/**/_checked_texts/*/output.pkl"))
+    kept = set(watching.out.glob(".kept-*/**/_checked_texts/*/output.pkl"))
     assert len(kept) == 1
     folder = watching.root / "data" / "reference"
     left = (folder / "patients.csv").read_text("utf-8").splitlines()[-1].partition(",")[0]
     for path in folder.glob("*.csv"):
         path.write_text("".join(line for line in path.read_text("utf-8").splitlines(True) if not line.startswith(f"{left},")), encoding="utf-8")
     watching.until(lambda: "23 patients" in watching.page("02_b"))
-    assert not [path for path in kept if path.exists()] and list(watching.out.glob(".kept/**/output.pkl"))
+    assert not [path for path in kept if path.exists()] and list(watching.out.glob(".kept-*/**/output.pkl"))
     watching.process.terminate()
-    assert watching.process.wait(PATIENCE_S) == 0 and not (watching.out / ".kept").exists()
+    assert watching.process.wait(PATIENCE_S) == 0 and not list(watching.out.glob(".kept*"))
 
 
 def test_what_a_watch_that_was_killed_has_kept_is_not_read(tmp_path):
-    for folder in (".kept", ".rehearsal"):
+    for folder in (".kept-1a2b", ".rehearsal"):
         (tmp_path / folder / "joblib").mkdir(parents=True)
     Preview(tmp_path, tmp_path, 1)
     assert not list(tmp_path.iterdir())

@@ -229,6 +229,8 @@ def test_a_workbook_that_lies_about_its_size_is_refused(source, tmp_path, capsys
 # -- the code itself -------------------------------------------------------------------------------------
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib"}
+#: Reads back what this user's watch has written to a folder of its own that nobody else may enter (tests/test_kept.py).
+READS_ITS_OWN = {("lib/kept.py", "joblib")}
 RUNS_TEXT = {"eval", "exec", "compile", "read_pickle", "unsafe_load", "full_load", "system", "popen"}
 
 
@@ -237,7 +239,8 @@ def test_the_library_reads_no_pickle_runs_no_text_and_loads_yaml_safely(path):
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = {alias.name.partition(".")[0] for alias in node.names} | {(getattr(node, "module", "") or "").partition(".")[0]}
-            assert not names & FORBIDDEN, (path, node.lineno)
+            found = {(path.relative_to(ROOT).as_posix(), name) for name in names & FORBIDDEN}
+            assert found <= READS_ITS_OWN, (path, node.lineno)
         if isinstance(node, ast.Call):
             method = isinstance(node.func, ast.Attribute)
             name = node.func.attr if method else getattr(node.func, "id", "")
