@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.published import (LEDGER_COLUMNS, LedgerError, agrees, decoded, encoded, judge, parse_printed, read_ledger, read_results,
+from lib.published import (DATA, LEDGER_COLUMNS, LedgerError, agrees, decoded, encoded, judge, parse_printed, read_ledger, read_results,
                            round_half_up, summary, verdict)
 
 # -- reading printed figures ----------------------------------------------------------------------------
@@ -354,3 +354,14 @@ def test_every_expected_difference_says_why():
 
 def test_names_are_dotted_snake_case():
     assert LEDGER.quantity.str.fullmatch(r"[a-z0-9_]+(\.[a-z0-9_]+)+").all()
+
+
+def test_a_ledger_that_is_changed_by_its_reader_or_in_its_file_is_read_as_the_file_has_it(tmp_path):
+    path = tmp_path / "ledger.csv"
+    path.write_bytes((DATA / "published.csv").read_bytes())
+    first = read_ledger(path)
+    as_printed = first.printed[0]
+    first.loc[0, "printed"] = "changed by its reader"
+    assert read_ledger(path).printed[0] == as_printed
+    path.write_text(path.read_text("utf-8").replace(first.place[1], "another place", 1), encoding="utf-8")
+    assert "another place" in set(read_ledger(path).place)
