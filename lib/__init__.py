@@ -14,4 +14,4 @@ ADMITTED = "STUDY_ADMITTED"
 """Environment variable in which a run tells its chapters the folder of a cohort that it has checked already."""
 
 REHEARSAL = "STUDY_REHEARSAL"
-"""Environment variable under which a chapter shows nothing, since it is computed only for what is kept of it."""
+"""Environment variable under which a chapter shows nothing of what it makes: it is computed only for what is kept."""

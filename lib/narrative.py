@@ -15,6 +15,7 @@ from pathlib import Path
 
 from lib import REHEARSAL, downloads, published
 from lib.aside import Aside
+from lib.kept import Product
 from lib.parameters import changed_from_paper, check_parameters
 from lib.quantity_names import in_print, readable
 
@@ -194,7 +195,7 @@ class Chapter:
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
-        self._show("image/png", partial(_drawn, fig), alt=alt, width=width_px)
+        self._show("image/png", partial(_drawn, fig), [fig], alt=alt, width=width_px)
         say(f"**Figure {label}.** {caption}")
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_print_files:
@@ -236,10 +237,11 @@ class Chapter:
             layout["labels"] = self.publication.headings(table) | dict(layout.get("labels") or {})
             table, caption = self.publication.table(table, layout.get("group")), _publishable(caption)
             notes = [*map(_publishable, notes), self.publication.note]
-        shown = table if hasattr(table, "as_raw_html") else tables.render(table, notes=notes, **layout)
-        frame = shown._tbl_data if shown is table else table
+        is_laid_out = hasattr(table, "as_raw_html")
+        frame = table._tbl_data if is_laid_out else table
         say(f"**Table {label}.** {caption}")
-        html = self._show("text/html", partial(tables.to_html, shown, f"Table {label}"))
+        make = partial(tables.to_html, table) if is_laid_out else partial(tables.laid_out, table, notes=notes, **layout)
+        html = self._show("text/html", partial(make, name=f"Table {label}"), [table, label, notes, layout])
         stem = f"table_{label.replace('.', '_')}"
         self._list("tables", stem, label, caption)
         if self.writes_files:
@@ -401,25 +403,31 @@ class Chapter:
             self.listed[kind] = [entry for entry in self.listed[kind] if entry["label"] != label]
         self.listed[kind].append({"label": label, "file": stem, "caption": caption, **more})
 
-    def _show(self, kind: str, make, **metadata):
-        """Show what a call makes, and return it; in a preview it is made aside, shown later and not returned."""
-        if REHEARSAL in os.environ:
-            return None
+    def _show(self, kind: str, make, parts, **metadata):
+        """Show what a call makes of some parts, and return it; in a preview it may be found, or is made aside and shown later, and not returned."""
+        metadata = {kind: metadata} if metadata else {}
         if not self.is_preview:
             made = make()
-            _display({kind: made}, {kind: metadata} if metadata else {})
+            _display({kind: made}, metadata)
             return made
-        place = _display({"text/plain": "to be drawn"}, display_id=True)
-        file = Path(tempfile.gettempdir(), place.display_id)
-        self.unseen.append((place, kind, file, metadata))
-        self.aside.do(_keep, make, file)
+        product = Product(*parts)
+        made = product.read()
+        if REHEARSAL in os.environ:
+            if made is None:
+                product.write(_encoded(make()))
+        elif made is not None:
+            _display({kind: _of_kind(kind, made)}, metadata)
+        else:
+            place = _display({"text/plain": "to be drawn"}, display_id=True)
+            file = Path(tempfile.gettempdir(), place.display_id)
+            self.unseen.append((place, kind, file, metadata))
+            self.aside.do(_keep, make, file, product)
 
     def _put_in_place(self) -> None:
         """Show what was made aside, each where its cell stands."""
         while self.unseen:
             place, kind, file, metadata = self.unseen.pop(0)
-            made = file.read_bytes() if kind.startswith("image") else file.read_text("utf-8")
-            place.update({kind: made}, metadata={kind: metadata} if metadata else {}, raw=True)
+            place.update({kind: _of_kind(kind, file.read_bytes())}, metadata=metadata, raw=True)
 
     def _save_figure(self, fig, stem: str) -> None:
         from lib.figures.style import PRINT_DPI
@@ -536,10 +544,19 @@ def _drawn(fig) -> bytes:
     return downloads.image(lay_out(fig, DISPLAY_DPI), "png", dpi=DISPLAY_DPI)
 
 
-def _keep(make, file: Path) -> None:
-    """Leave what a call makes in a file."""
-    made = make()
-    file.write_bytes(made if isinstance(made, bytes) else made.encode())
+def _keep(make, file: Path, product: Product) -> None:
+    """Leave what a call makes in a file, and keep it."""
+    made = _encoded(make())
+    file.write_bytes(made)
+    product.write(made)
+
+
+def _encoded(made: str | bytes) -> bytes:
+    return made if isinstance(made, bytes) else made.encode()
+
+
+def _of_kind(kind: str, made: bytes) -> str | bytes:
+    return made if kind.startswith("image") else made.decode()
 
 
 def _close(fig) -> None:

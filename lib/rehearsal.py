@@ -13,7 +13,7 @@ from lib.preheated import is_serving
 
 
 class Rehearsal:
-    """A fork of the run's server that computes chapters, the longest first, and draws nothing.
+    """A fork of the run's server that computes and draws chapters, the longest first.
 
     Parameters
     ----------

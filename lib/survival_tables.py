@@ -267,8 +267,7 @@ def pfs_table(definitions: dict, incidence: dict, choices: Choices) -> pd.DataFr
         rows.append({"Definition": f"cumulative incidence: {cause}", "Event": f"{cause} as the first event", "Events": None,
                      "Median, months": None, f"{choices.modern_interval} interval": None,
                      "By 12 months": f"{number(100 * float(curve.at(12.0)), 0)}%"})
-    table = pd.DataFrame(rows)
-    return table.assign(Events=table.Events.astype("Int64"))
+    return pd.DataFrame(rows, dtype=object)  # a count may be missing
 
 
 def assumption_table(rows: dict) -> pd.DataFrame:

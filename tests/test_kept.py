@@ -2,15 +2,22 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.path import Path as Outline
+from nbclient import NotebookClient
 
-from lib.kept import KEPT_IN, kept
+from lib.figures.style import use_style
+from lib.kept import KEPT_IN, Product, kept
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,6 +73,169 @@ def test_an_error_is_not_kept(total, monkeypatch, tmp_path):
         with pytest.raises(ValueError, match="nothing"):
             summed(pd.DataFrame({"months": [1.0]}), 0)
     assert asked == [0, 0]
+
+
+def curves(months=(3.0, 7.5, 12.0), title="Overall survival", colour="#004F85"):
+    """Two panels with what the study's figures are made of: steps, bands, bars, text, a legend."""
+    use_style()
+    fig, (above, below) = plt.subplots(2, 1, figsize=(6, 4), sharex=True)
+    survival = np.linspace(1, 0, len(months))
+    above.step(months, survival, color=colour, label="all", where="post")
+    above.fill_between(months, survival - 0.1, survival + 0.1, step="post", alpha=0.2)
+    above.axvspan(2, 4)
+    above.set(title=title, ylabel="Proportion", xlim=(0, 24))
+    above.legend()
+    below.bar(months, [1, 2, 3], hatch="//")
+    below.text(0.5, 0.5, "n = 3", transform=below.transAxes)
+    return fig
+
+
+@pytest.fixture
+def page(monkeypatch, tmp_path):
+    """A folder where what is shown is kept; the figures of the test are closed."""
+    monkeypatch.setenv(KEPT_IN, str(tmp_path))
+    yield tmp_path
+    plt.close("all")
+
+
+def test_a_figure_made_again_of_the_same_data_is_found(page):
+    Product(curves()).write(b"picture")
+    assert Product(curves()).read() == b"picture" and len(list(page.iterdir())) == 1
+
+
+def test_a_figure_of_kept_numbers_is_the_one_of_numbers_worked_out(page):
+    """What was kept comes with a type object of its own in memory."""
+    months = np.array([3.0, 7.5, 12.0])
+    Product(curves(months)).write(b"picture")
+    again = pickle.loads(pickle.dumps(months))
+    assert again.dtype is not months.dtype and Product(curves(again)).read() == b"picture"
+
+
+def test_a_figure_is_the_same_before_and_after_another_with_a_band_is_drawn(page, monkeypatch):
+    """Bars share one outline, and axvspan sets how finely it would be bent on polar axes."""
+    def bars():
+        use_style()
+        figure, axes = plt.subplots()
+        axes.bar([1], [1])
+        return figure
+
+    shared = Outline.unit_rectangle()
+    monkeypatch.setattr(shared, "_interpolation_steps", 1)
+    Product(bars()).write(b"bars")
+    curves()
+    assert shared._interpolation_steps > 1, "matplotlib no longer does so"
+    assert Product(bars()).read() == b"bars"
+    closed = bars()
+    plt.close(closed)
+    assert Product(closed).read() == b"bars", "whether pyplot has it still is of no account"
+
+
+#: What a chapter's cell may do to a figure; each alters what is seen.
+ALTERED = {
+    "data": lambda fig: fig.axes[0].lines[0].set_ydata([1, 0.5, np.nextafter(0, 1)]),
+    "title": lambda fig: fig.axes[0].set_title("Overall survival "),
+    "colour": lambda fig: fig.axes[0].lines[0].set_color("#004F86"),
+    "line style": lambda fig: fig.axes[0].lines[0].set_linestyle("--"),
+    "limits": lambda fig: fig.axes[0].set_xlim(0, 25),
+    "ticks": lambda fig: fig.axes[1].set_xticks([0, 12]),
+    "hatch": lambda fig: fig.axes[1].patches[0].set_hatch("x"),
+    "width of a bar": lambda fig: fig.axes[1].patches[0].set_width(0.1),
+    "place of a text": lambda fig: fig.axes[1].texts[0].set_position((0.5, 0.6)),
+    "visibility": lambda fig: fig.axes[1].texts[0].set_visible(False),
+    "legend": lambda fig: fig.axes[0].get_legend().remove(),
+    "size": lambda fig: fig.set_size_inches(6, 4.01),
+    "a panel more": lambda fig: fig.add_axes((0.8, 0.8, 0.1, 0.1)),
+    "layout": lambda fig: fig.set_layout_engine("tight"),
+    "transparency": lambda fig: fig.axes[0].collections[0].set_alpha(0.3),
+    "order": lambda fig: fig.axes[0].lines[0].set_zorder(9),
+    "scale": lambda fig: fig.axes[0].set_xscale("symlog"),
+}
+
+
+@pytest.mark.parametrize("alter", ALTERED.values(), ids=ALTERED)
+def test_a_figure_altered_in_anything_is_not_found(alter, page):
+    Product(curves()).write(b"picture")
+    altered = curves()
+    alter(altered)
+    assert Product(altered).read() is None
+
+
+def test_settings_of_matplotlib_count_too(page):
+    Product(curves()).write(b"picture")
+    same, figure = curves(), curves()
+    with mpl.rc_context({"hatch.linewidth": 3.0}):  # read while it is drawn
+        assert Product(figure).read() is None
+    assert Product(same).read() == b"picture"
+
+
+def test_a_table_is_found_by_its_cells_its_number_its_notes_and_its_layout(page):
+    frame = pd.DataFrame({"Group": ["early", "late"], "Median (months)": [22.9, np.nan], "n": [12, 12]})
+    Product(frame, "9.1", ["of all"], {"left": ["n"]}).write(b"table")
+    assert Product(frame.copy(), "9.1", ["of all"], {"left": ["n"]}).read() == b"table"
+    assert Product(frame.assign(n=[12, 11]), "9.1", ["of all"], {"left": ["n"]}).read() is None
+    assert Product(frame.rename(columns={"n": "N"}), "9.1", ["of all"], {"left": ["n"]}).read() is None
+    assert Product(frame, "9.2", ["of all"], {"left": ["n"]}).read() is None
+    assert Product(frame, "9.1", ["of most"], {"left": ["n"]}).read() is None
+    assert Product(frame, "9.1", ["of all"], {"left": ["Group"]}).read() is None
+
+
+def test_what_cannot_be_written_down_is_not_kept(page):
+    figure = curves()
+    figure.axes[0].xaxis.set_major_formatter(lambda value, place: f"{value:.0f} months")
+    Product(figure).write(b"picture")
+    assert Product(figure).read() is None and not list(page.iterdir())
+
+
+def test_nothing_shown_is_kept_where_others_may_enter_or_no_folder_is_named(page, monkeypatch):
+    page.chmod(0o701)
+    Product("table").write(b"table")
+    assert Product("table").read() is None
+    monkeypatch.delenv(KEPT_IN)
+    Product("table").write(b"table")
+    assert Product("table").read() is None and not list(page.iterdir())
+
+
+PAGE = """
+from lib.narrative import Chapter
+import matplotlib.pyplot as plt, pandas as pd
+chapter = Chapter("04_survival")
+for label, months in (("4.1", 3), ("4.2", {months})):
+    fig, ax = plt.subplots()
+    ax.plot([0, months], [1, 0])
+    chapter.figure(fig, label, "A line.", "A line falls.")
+    chapter.table(pd.DataFrame({{"Group": ["all"], "Months": [months]}}), label, "Months.")
+chapter.hand_on()
+"""
+
+
+def _shown(months, folder, store=None):
+    """What a notebook's page shows."""
+    environment = {key: value for key, value in os.environ.items() if key != KEPT_IN} | {"STUDY_OUT": str(folder), "STUDY_PREVIEW": "1"}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PAGE.format(months=months))])
+    client = NotebookClient(notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(ROOT)}})
+    client.execute(env=environment | ({KEPT_IN: str(store)} if store else {}))
+    return [output["data"] for output in notebook.cells[0].outputs if "data" in output]
+
+
+def test_a_page_shows_what_was_kept_as_it_would_have_made_it(page, tmp_path_factory):
+    """The second figure and table change: the first are found, and all are shown as where nothing is kept."""
+    folder = tmp_path_factory.mktemp("out")
+    first = _shown(5, folder, page)
+    assert len(list(page.iterdir())) == 4
+    found = _shown(7, folder, page)
+    assert len(list(page.iterdir())) == 6, "two of the four were made anew"
+    assert found == _shown(7, folder) != first
+    assert [kind for data in found for kind in data if kind in ("image/png", "text/html")] == ["image/png", "text/html"] * 2
+
+
+def test_a_rehearsal_makes_what_the_page_will_show(page, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    environment = {**os.environ, "STUDY_OUT": str(folder), "STUDY_PREVIEW": "1", "STUDY_REHEARSAL": "1", "MPLBACKEND": "agg"}
+    run = subprocess.run([sys.executable, "-c", PAGE.format(months=5)], cwd=ROOT, env=environment, check=True, capture_output=True, text=True, timeout=120)
+    rehearsed = {file: file.stat().st_mtime_ns for file in page.iterdir()}
+    assert len(rehearsed) == 4 and "image/png" not in run.stdout
+    assert _shown(5, folder, page) == _shown(5, folder)
+    assert {file: file.stat().st_mtime_ns for file in page.iterdir()} == rehearsed
 
 
 #: Chapters with much that is kept, each with choices that differ from the paper's.

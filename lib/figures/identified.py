@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import NullFormatter
 
 from lib.figures.style import BLUE, FULL_WIDTH_IN, GREEN, GREY, INK, LINE_STYLES, ORANGE, PALE, PALETTE, SKY, VERMILION
 from lib.identified.ranges import IMPLIED, NARROWED, OPEN
@@ -181,9 +181,9 @@ def draw_scale(table: pd.DataFrame) -> Figure:
         ax.set_xticks(table.n_cohorts, [f"{n:,}" for n in table.n_cohorts], rotation=40, ha="right", rotation_mode="anchor")
         ax.xaxis.set_minor_formatter(NullFormatter())
         if column == "cpu_seconds":
-            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,g}"))
+            ax.yaxis.set_major_formatter("{x:,g}")
             ax.yaxis.set_minor_formatter(NullFormatter())
         else:
             ax.set_ylim(0, 1.2 * table[column].max())
-            ax.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
+            ax.yaxis.set_major_formatter("{x:,.0f}")
     return fig

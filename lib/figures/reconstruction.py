@@ -7,7 +7,6 @@ from textwrap import fill
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 
 from lib.figures.style import BLUE, FULL_WIDTH_IN, GREEN, GREY, INK, LINE_STYLES, MARKERS, ORANGE, PALE, PALETTE, VERMILION
 
@@ -74,7 +73,7 @@ def plot_walk(trace: pd.DataFrame, months_within: float) -> Figure:
     ax.plot(thousands, trace.least, color=BLUE, lw=1.8, ls=LINE_STYLES[1], label="nearest cohort so far")
     ax.set_yscale("symlog", linthresh=months_within / 10, linscale=0.4)
     ax.set_ylim(0, None)
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.set_xlabel("Steps of all walkers (thousands)")
     ax.set_ylabel("Distance from the\nprinted figures (months)")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1, borderpad=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from lib.baseline import groups_present
 from lib.figures.cohort import as_text
@@ -97,7 +97,7 @@ def _log_scale(axis, ax, values: np.ndarray) -> None:
     ticks = [step * 10.0**power for power in range(-3, 5) for step in (1, 2, 5)]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter("{x:g}")
     (ax.set_ylim if axis is ax.yaxis else ax.set_xlim)(low / 1.3, high * 1.3)
 
 

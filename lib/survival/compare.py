@@ -6,11 +6,11 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from lib.kept import kept
+from lib.once import once
 from lib.survival.batch import logrank_p_values, logrank_scores, weighted_medians
 from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.estimate import Estimate
-from lib.kept import kept
-from lib.once import once
 
 WEIGHTINGS = {"log-rank": None, "Breslow-Wilcoxon": "wilcoxon", "Tarone-Ware": "tarone-ware"}
 ENUMERABLE = 40  # patients: two halves of 2^20 subsets are the most that are enumerated

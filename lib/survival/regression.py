@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.kept import kept
 from lib.once import once
+from lib.survival.checks import SurvivalDataError, check_groups, check_survival, for_large_samples
 from lib.survival.risk_sets import MANY, RiskSets, fit_cox
 
 TIES = ("breslow", "efron", "exact")
