@@ -62,6 +62,32 @@ def printed(out, name):
 # -- a run that goes well ------------------------------------------------------------------------------
 
 
+WORKER = """
+import signal, sys
+from pathlib import Path
+from jupyter_core.utils import run_sync
+from lib import execute
+
+execute.start_kernel(Path.cwd())
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "Ctrl-C is for the process that asked for it alone"
+if sys.argv[1] == "died":
+    run_sync(execute._waiting[0].signal_kernel)(signal.SIGKILL)
+    while run_sync(execute._waiting[0].is_alive)():
+        pass
+execute.execute_chapter("01_a.py", "01_a.ipynb", {}, 60)
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ctrl-C is for the chapter again"
+assert not execute._waiting
+"""
+
+
+@pytest.mark.parametrize("kernel", ["lives", "died"])
+def test_a_chapter_is_executed_and_heeds_ctrl_c_whether_or_not_the_kernel_that_waited_for_it_lives(kernel, collection):
+    folder = collection(_01_a=GOOD)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "STUDY_OUT": str(folder)}
+    subprocess.run([sys.executable, "-c", WORKER, kernel], cwd=folder, env=environment, check=True, timeout=180)
+    assert nbformat.read(folder / "01_a.ipynb", 4).cells[-1].execution_count
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels have ports")
 @pytest.mark.parametrize("more", [["--no-preheated"], ["--preheated"]], ids=["started", "forked"])
 def test_a_runner_speaks_with_its_kernels_over_no_port_that_another_program_could_take(collection, tmp_path, more):
