@@ -132,8 +132,9 @@ class Chapter:
     Under ``python -m lib.run`` the output folder comes in the environment variable ``STUDY_OUT`` and files
     are written; in a live notebook results go to ``build/lab`` and figure and table files are left out,
     so that a re-run answers at once. Where ``STUDY_PREVIEW`` is set (`lib.watch`) they are left out too, and what is shown
-    is drawn by forks while the chapter goes on, and put in its place when the chapter hands on its results. Where
-    ``STUDY_NO_PRINT_FILES`` is set (`lib.sites`), only what is for print is left out: figures' files and Word tables.
+    and was not kept (`lib.kept`) is drawn by forks while the chapter goes on, and put in its place when the chapter hands on
+    its results. Where ``STUDY_NO_PRINT_FILES`` is set (`lib.sites`), only what is for print is left out: figures' files and
+    Word tables.
     """
 
     def __init__(self, name: str, study=None, *, whose: str = "", **parameters):
@@ -195,7 +196,7 @@ class Chapter:
             self.publication.figure(fig)
             caption, alt = _publishable(caption), _publishable(alt)
         width_px = round(float(fig.get_size_inches()[0]) * 96)
-        self._show("image/png", partial(_drawn, fig), [fig], alt=alt, width=width_px)
+        self._show("image/png", lambda: partial(_drawn, fig), [fig], alt=alt, width=width_px)
         say(f"**Figure {label}.** {caption}")
         self._list("figures", f"figure_{label.replace('.', '_')}", label, caption, alt=alt)
         if self.writes_print_files:
@@ -240,8 +241,12 @@ class Chapter:
         is_laid_out = hasattr(table, "as_raw_html")
         frame = table._tbl_data if is_laid_out else table
         say(f"**Table {label}.** {caption}")
-        make = partial(tables.to_html, table) if is_laid_out else partial(tables.laid_out, table, notes=notes, **layout)
-        html = self._show("text/html", partial(make, name=f"Table {label}"), [table, label, notes, layout])
+
+        def begin():
+            shown = table if is_laid_out else tables.render(table, notes=notes, **layout)
+            return partial(tables.to_html, shown, f"Table {label}")
+
+        html = self._show("text/html", begin, [table, label, notes, layout])
         stem = f"table_{label.replace('.', '_')}"
         self._list("tables", stem, label, caption)
         if self.writes_files:
@@ -403,25 +408,28 @@ class Chapter:
             self.listed[kind] = [entry for entry in self.listed[kind] if entry["label"] != label]
         self.listed[kind].append({"label": label, "file": stem, "caption": caption, **more})
 
-    def _show(self, kind: str, make, parts, **metadata):
-        """Show what a call makes of some parts, and return it; in a preview it may be found, or is made aside and shown later, and not returned."""
+    def _show(self, kind: str, begin, parts, **metadata):
+        """Show what follows from some parts, and return it; in a preview it may be found, or is made aside and shown later, and not returned.
+
+        What ``begin`` does is done in the cell; it gives the call that makes what is shown.
+        """
         metadata = {kind: metadata} if metadata else {}
         if not self.is_preview:
-            made = make()
+            made = begin()()
             _display({kind: made}, metadata)
             return made
         product = Product(*parts)
         made = product.read()
         if REHEARSAL in os.environ:
             if made is None:
-                product.write(_encoded(make()))
+                product.write(_encoded(begin()()))
         elif made is not None:
             _display({kind: _of_kind(kind, made)}, metadata)
         else:
             place = _display({"text/plain": "to be drawn"}, display_id=True)
             file = Path(tempfile.gettempdir(), place.display_id)
             self.unseen.append((place, kind, file, metadata))
-            self.aside.do(_keep, make, file, product)
+            self.aside.do(_keep, begin(), file, product)
 
     def _put_in_place(self) -> None:
         """Show what was made aside, each where its cell stands."""
@@ -546,9 +554,11 @@ def _drawn(fig) -> bytes:
 
 def _keep(make, file: Path, product: Product) -> None:
     """Leave what a call makes in a file, and keep it."""
+    is_unchanged = product.is_unchanged()
     made = _encoded(make())
     file.write_bytes(made)
-    product.write(made)
+    if is_unchanged:
+        product.write(made)
 
 
 def _encoded(made: str | bytes) -> bytes:

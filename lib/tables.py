@@ -107,24 +107,6 @@ def to_html(table, name: str = "Table") -> str:
     return _LONG_CELL.sub(r"\1 wraps\2", html)
 
 
-def laid_out(frame: pd.DataFrame, name: str = "Table", **layout) -> str:
-    """A frame as HTML: `render`, then `to_html`.
-
-    Parameters
-    ----------
-    frame : DataFrame
-    name : str
-        As for `to_html`.
-    **layout
-        As for `render`.
-
-    Returns
-    -------
-    str
-    """
-    return to_html(render(frame, **layout), name)
-
-
 def write_csv(frame: pd.DataFrame, path: Path, words: str = "") -> None:
     """Write a table for programs; text that a spreadsheet would run as a formula gets a leading quote, and a cell
     stays on one line.

@@ -13,8 +13,11 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import get_named_colors_mapping
 from matplotlib.path import Path as Outline
+from matplotlib.ticker import Formatter
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 
 from lib.figures.style import use_style
 from lib.kept import KEPT_IN, Product, kept
@@ -104,11 +107,12 @@ def test_a_figure_made_again_of_the_same_data_is_found(page):
 
 
 def test_a_figure_of_kept_numbers_is_the_one_of_numbers_worked_out(page):
-    """What was kept comes with a type object of its own in memory."""
-    months = np.array([3.0, 7.5, 12.0])
-    Product(curves(months)).write(b"picture")
-    again = pickle.loads(pickle.dumps(months))
-    assert again.dtype is not months.dtype and Product(curves(again)).read() == b"picture"
+    """What was kept comes with a type object of its own in memory, and with words that are no longer one object."""
+    months, frame = np.array([3.0, 7.5, 12.0]), pd.DataFrame({"Group": ["early"] * 2, "n": ["early", None]})
+    Product(curves(months), frame).write(b"picture")
+    again, same = pickle.loads(pickle.dumps(months)), frame.map(lambda cell: cell and "".join(list(cell)))
+    assert again.dtype is not months.dtype and same.iloc[0, 0] is not same.iloc[1, 0]
+    assert Product(curves(again), same).read() == b"picture"
 
 
 def test_a_figure_is_the_same_before_and_after_another_with_a_band_is_drawn(page, monkeypatch):
@@ -163,7 +167,7 @@ def test_a_figure_altered_in_anything_is_not_found(alter, page):
 def test_settings_of_matplotlib_count_too(page):
     Product(curves()).write(b"picture")
     same, figure = curves(), curves()
-    with mpl.rc_context({"hatch.linewidth": 3.0}):  # read while it is drawn
+    with mpl.rc_context({"savefig.facecolor": "yellow"}):  # read while it is drawn
         assert Product(figure).read() is None
     assert Product(same).read() == b"picture"
 
@@ -179,11 +183,79 @@ def test_a_table_is_found_by_its_cells_its_number_its_notes_and_its_layout(page)
     assert Product(frame, "9.1", ["of all"], {"left": ["Group"]}).read() is None
 
 
-def test_what_cannot_be_written_down_is_not_kept(page):
+def in_months(value, place):
+    """A formatter as a reader may write it in a chapter, and edit it there."""
+    return f"{value:.0f} months"
+
+
+class InMonths(Formatter):
+    def __call__(self, value, place=None):
+        return in_months(value, place)
+
+
+class OwnFrame(pd.DataFrame):
+    """A table that a reader's code shows in its own way."""
+
+
+def _callback(figure):
+    axes = figure.axes[0]
+    axes.callbacks.connect("ylim_changed", lambda axes: axes.set_title("moved"))
+
+
+#: Of these the bytes would not tell all that is seen.
+NOT_TOLD = {
+    "lambda": lambda fig: fig.axes[0].xaxis.set_major_formatter(lambda value, place: f"{value:.0f} months"),
+    "function of a chapter": lambda fig: fig.axes[0].xaxis.set_major_formatter(in_months),
+    "class of a chapter": lambda fig: fig.axes[0].xaxis.set_major_formatter(InMonths()),
+    "function of an axis": lambda fig: fig.axes[0].secondary_xaxis("top", functions=(in_months, in_months)),
+    "callback": _callback,
+    "polar axes": lambda fig: fig.add_subplot(projection="polar"),
+}
+
+
+@pytest.mark.parametrize("alter", NOT_TOLD.values(), ids=NOT_TOLD)
+def test_a_figure_of_which_its_bytes_would_not_tell_all_is_not_kept(alter, page):
     figure = curves()
-    figure.axes[0].xaxis.set_major_formatter(lambda value, place: f"{value:.0f} months")
-    Product(figure).write(b"picture")
-    assert Product(figure).read() is None and not list(page.iterdir())
+    alter(figure)
+    product = Product(figure)
+    product.write(b"picture")
+    assert product.read() is None and product.is_unchanged() and not list(page.iterdir())
+
+
+def test_a_table_of_a_chapters_own_class_is_not_kept(page):
+    Product(OwnFrame({"n": [1]}), "9.1").write(b"table")
+    assert not list(page.iterdir())
+
+
+def test_masked_cells_are_not_those_that_they_hide(page):
+    counts = np.array([[0.0, 1.0], [2.0, 3.0]])
+    for cells in (counts, np.ma.masked_equal(counts, 0)):
+        figure, axes = plt.subplots()
+        axes.pcolormesh(cells, vmin=0, vmax=3)
+        assert Product(figure).read() is None
+        Product(figure).write(b"mesh")
+
+
+def test_a_colour_of_a_readers_own_name_counts(page, monkeypatch):
+    monkeypatch.setitem(get_named_colors_mapping(), "own", "#111111")
+    Product(curves(colour="own")).write(b"picture")
+    monkeypatch.setitem(get_named_colors_mapping(), "own", "#222222")
+    assert Product(curves(colour="own")).read() is None
+
+
+def test_a_figure_that_a_later_cell_goes_on_with_is_told_from_what_it_was(page):
+    figure = curves()
+    product = Product(figure)
+    assert product.is_unchanged() and product.is_unchanged(), "writing it down changes nothing"
+    figure.axes[0].set_title("later")
+    assert not product.is_unchanged()
+
+
+def test_a_folder_that_is_gone_keeps_nothing(page):
+    product = Product("table")
+    page.rmdir()
+    product.write(b"table")
+    assert product.read() is None and Product("table").read() is None
 
 
 def test_nothing_shown_is_kept_where_others_may_enter_or_no_folder_is_named(page, monkeypatch):
@@ -208,10 +280,10 @@ chapter.hand_on()
 """
 
 
-def _shown(months, folder, store=None):
+def _shown(months, folder, store=None, page=PAGE):
     """What a notebook's page shows."""
     environment = {key: value for key, value in os.environ.items() if key != KEPT_IN} | {"STUDY_OUT": str(folder), "STUDY_PREVIEW": "1"}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(PAGE.format(months=months))])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(page.format(months=months))])
     client = NotebookClient(notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(ROOT)}})
     client.execute(env=environment | ({KEPT_IN: str(store)} if store else {}))
     return [output["data"] for output in notebook.cells[0].outputs if "data" in output]
@@ -221,11 +293,38 @@ def test_a_page_shows_what_was_kept_as_it_would_have_made_it(page, tmp_path_fact
     """The second figure and table change: the first are found, and all are shown as where nothing is kept."""
     folder = tmp_path_factory.mktemp("out")
     first = _shown(5, folder, page)
-    assert len(list(page.iterdir())) == 4
+    kept = {file: file.stat().st_mtime_ns for file in page.iterdir()}
+    assert len(kept) == 4
     found = _shown(7, folder, page)
-    assert len(list(page.iterdir())) == 6, "two of the four were made anew"
+    now = {file: file.stat().st_mtime_ns for file in page.iterdir()}
+    assert len(now) == 6 and kept.items() <= now.items(), "two of the four were made anew"
     assert found == _shown(7, folder) != first
     assert [kind for data in found for kind in data if kind in ("image/png", "text/html")] == ["image/png", "text/html"] * 2
+
+
+LATER = """
+frame = pd.DataFrame({{"Group": ["all"], "Months": ["22.9"]}})
+chapter.figure(plt.subplots(3, 3)[0], "4.3", "Nine panels, which take a while to draw.", "Nine panels.")
+chapter.table(frame, "4.3", "Months.")
+frame.loc[0, "Months"] = "99.9"
+chapter.table(frame, "4.4", "Later months.")
+chapter.hand_on()
+"""
+
+
+def test_a_table_is_shown_as_it_was_in_its_cell_though_a_later_one_changes_it(page, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    code = PAGE.replace("chapter.hand_on()\n", LATER)
+    for _ in range(2):
+        tables = [data["text/html"] for data in _shown(5, folder, page, code) if "text/html" in data]
+        assert len(tables) == 4 and "22.9" in tables[2] and "99.9" not in tables[2] and "99.9" in tables[3]
+
+
+def test_a_table_that_cannot_be_laid_out_is_told_at_its_cell(page, tmp_path_factory):
+    code = PAGE.replace("chapter.hand_on()\n", "chapter.table(pd.DataFrame({{'n': ['1']}}), '4.3', 'Counts.', left=['N'])\nprint('went', 'on')\n")
+    with pytest.raises(CellExecutionError, match="left=") as told:
+        _shown(5, tmp_path_factory.mktemp("out"), page, code)
+    assert "went on" not in str(told.value)
 
 
 def test_a_rehearsal_makes_what_the_page_will_show(page, tmp_path_factory):
