@@ -280,10 +280,10 @@ chapter.hand_on()
 """
 
 
-def _shown(months, folder, store=None, page=PAGE):
+def _shown(months, folder, store=None, code=PAGE):
     """What a notebook's page shows."""
     environment = {key: value for key, value in os.environ.items() if key != KEPT_IN} | {"STUDY_OUT": str(folder), "STUDY_PREVIEW": "1"}
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(page.format(months=months))])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code.format(months=months))])
     client = NotebookClient(notebook, kernel_name="python3", timeout=120, resources={"metadata": {"path": str(ROOT)}})
     client.execute(env=environment | ({KEPT_IN: str(store)} if store else {}))
     return [output["data"] for output in notebook.cells[0].outputs if "data" in output]
@@ -318,6 +318,13 @@ def test_a_table_is_shown_as_it_was_in_its_cell_though_a_later_one_changes_it(pa
     for _ in range(2):
         tables = [data["text/html"] for data in _shown(5, folder, page, code) if "text/html" in data]
         assert len(tables) == 4 and "22.9" in tables[2] and "99.9" not in tables[2] and "99.9" in tables[3]
+
+
+def test_a_figure_that_a_later_cell_goes_on_with_is_not_kept_as_what_it_was(page, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("out")
+    code = PAGE.replace("for label", "chapter.figure(plt.subplots(3, 3)[0], '4.3', 'Nine panels, which take a while.', 'Nine panels.')\nfor label")
+    _shown(5, folder, page, code.replace("chapter.hand_on()", "ax.set_title('later')\nchapter.hand_on()"))
+    assert _shown(5, folder, page, code) == _shown(5, folder, code=code)
 
 
 def test_a_table_that_cannot_be_laid_out_is_told_at_its_cell(page, tmp_path_factory):
