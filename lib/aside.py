@@ -7,6 +7,7 @@ cores they cost a chapter that runs alone next to no time.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -117,6 +118,7 @@ class _Fork:
         """Do the work of a fork, unless its parent ends before, and leave without a trace of the process that it was."""
         try:
             ctypes.CDLL(None).prctl(_SIGNAL_WHEN_PARENT_ENDS, signal.SIGKILL)
+            gc.disable()  # a fork does not live long enough for its garbage to matter
             if os.getppid() == parent:
                 for number in self._numbers():
                     self._make(number)

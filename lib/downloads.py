@@ -33,7 +33,7 @@ def whose_patients(study, whose: str = "", for_publication: bool = False) -> str
     return "" if for_publication else OWN
 
 
-def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
+def image(fig, kind: str, dpi: int, words: str = "", compress_level: int = 6) -> bytes:
     """A figure as bytes without clock or version in them.
 
     Parameters
@@ -45,6 +45,8 @@ def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
     dpi : int
     words : str
         Kept in the file's metadata and set in small grey type in a strip added below the figure.
+    compress_level : int
+        Of PNG, from 0 to 9.
 
     Returns
     -------
@@ -55,15 +57,15 @@ def image(fig, kind: str, dpi: int, words: str = "") -> bytes:
     load_writers()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None},
                 "pdf": {"CreationDate": None, "Creator": None, "Producer": None}}[kind]
-    buffer = io.BytesIO()
+    buffer, options = io.BytesIO(), {"pil_kwargs": {"compress_level": compress_level}} if kind == "png" else {}
     # else a figure without a layout engine would have one after it is saved
     with rc_context({"figure.constrained_layout.use": False}):
         if not words:
-            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
+            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata, **options)
             return buffer.getvalue()
         name = {"png": "Description", "svg": "Description", "pdf": "Subject"}[kind]
         with _signed(fig, words) as box:
-            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata | {"Title": words, name: words}, bbox_inches=box)
+            fig.savefig(buffer, format=kind, dpi=dpi, metadata=metadata | {"Title": words, name: words}, bbox_inches=box, **options)
     return buffer.getvalue()
 
 

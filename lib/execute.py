@@ -21,7 +21,8 @@ from papermill.exceptions import PapermillExecutionError
 
 from lib import preheated
 from lib.environment import set_environment
-from lib.notebooks import normalise, read_source, without_publication, write_notebook
+from lib.normal_form import normalise, write_notebook
+from lib.notebooks import read_source, without_publication
 
 
 class ChapterError(RuntimeError):
@@ -86,6 +87,8 @@ class _ThisPythonKernelManager(AsyncKernelManager):
 def prepare_worker(folder, environment):
     """Set a pool worker's environment, which its kernels inherit, and end the worker when its parent is gone.
 
+    Ctrl-C is for the parent alone, which then ends this process.
+
     Parameters
     ----------
     folder : path-like
@@ -94,6 +97,7 @@ def prepare_worker(folder, environment):
     environment : dict of str to str
         The runner's; a fork of a server has that of the time when the server was started.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(environment)
     set_environment(folder)
@@ -107,14 +111,11 @@ _waiting = []  # managers of kernels that were started before their chapter was 
 def start_kernel(folder):
     """Start the kernel for the next chapter that this process executes, and wait until it answers.
 
-    Until then Ctrl-C is for the process that asked for it alone, which ends this one.
-
     Parameters
     ----------
     folder : path-like
         The chapter's, which is the kernel's working directory.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=_ThisPythonKernelManager)
     manager = client.create_kernel_manager()
     client.start_new_kernel(cwd=str(folder))
@@ -126,8 +127,6 @@ def start_kernel(folder):
 def _kernel():
     """What papermill is told of a chapter's kernel: the one that waits, ended afterwards, or how to start and end one."""
     manager = _waiting.pop() if _waiting else None
-    if manager is not None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     if manager is None or not run_sync(manager.is_alive)():
         # its last cell has run and its files are closed; taking down what is loaded takes a second
         yield {"kernel_manager_class": _ThisPythonKernelManager, "shutdown_kernel": "immediate"}

@@ -8,9 +8,10 @@ import json
 import math
 import os
 import re
+import sys
 import tempfile
 from contextvars import ContextVar
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lib import REHEARSAL, downloads, published
@@ -438,11 +439,11 @@ class Chapter:
             place.update({kind: _of_kind(kind, file.read_bytes())}, metadata=metadata, raw=True)
 
     def _save_figure(self, fig, stem: str) -> None:
-        from lib.figures.style import PRINT_DPI
+        from lib.figures.style import PRINT_COMPRESSION, PRINT_DPI
 
         folder = _folder(self.out / "figures")
         for kind, dpi in PRINT_DPI.items():
-            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi, self.whose_patients))
+            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi, self.whose_patients, PRINT_COMPRESSION))
 
     @staticmethod
     def _use_style() -> None:
@@ -451,9 +452,10 @@ class Chapter:
         use_style()
 
 
+@cache
 def _keep_what_is_loaded() -> None:
     """Have the garbage collector pass over the libraries loaded by now, which stay as long as the chapter does."""
-    if not gc.get_freeze_count():
+    if "lib.preloaded" not in sys.modules:  # which has done so
         gc.collect()
         gc.freeze()
 

@@ -1,13 +1,10 @@
-"""The chapters as files: found in a folder, read with their parameters, and put into one byte-stable form."""
+"""The chapters as files: found in a folder and read with their parameters."""
 
 import ast
 import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-
-import jupytext
-import nbformat
 
 #: Chapters that read the results of all the others, and therefore run after them.
 AFTER_THE_OTHERS = ("05_verdict",)
@@ -23,12 +20,6 @@ LONGEST_FIRST = ("00_reconstruction", ANOTHER_PAPER, "04_survival", "06_identifi
 
 #: Tag of cells that speak of the publication: they are left out, too, where the cohort is not the published study's.
 PUBLISHED = "published"
-
-#: Object addresses, which differ from run to run: "<Axes at 0x7f3c...>".
-_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
-
-#: Written beside a richer form of the same output, this one only repeats the object's name.
-_RICHER_THAN_PLAIN_TEXT = ("text/html", "text/markdown", "text/latex", "image/png", "image/svg+xml")
 
 
 class NotebookError(ValueError):
@@ -97,11 +88,15 @@ def find_sources(folder):
 @lru_cache(maxsize=64)
 def _defaults_of(text, name):
     """Read once for as long as the text is the same: a watched folder is looked through after each change of one chapter."""
+    import jupytext  # takes most of a second to load, during which the server of `lib.preheated` can load, too
+
     return default_parameters(jupytext.reads(text, fmt="py:percent"), name)
 
 
 def read_source(path):
     """A py:percent file as a notebook without outputs, with the file's own cells and tags."""
+    import jupytext
+
     return jupytext.read(path, fmt="py:percent")
 
 
@@ -174,59 +169,3 @@ def _truth(text):
         return {"true": True, "false": False}[text.lower()]
     except KeyError as error:
         raise ValueError(text) from error
-
-
-def normalise(notebook):
-    """A copy of an executed notebook that holds only what two equal runs share.
-
-    Timings, papermill's notes, cell ids drawn at random, the Python version, object addresses and plain-text
-    doubles of richer outputs are dropped; neighbouring pieces of one stream are joined.
-    """
-    tidy = nbformat.from_dict({**notebook, "metadata": _notebook_metadata(notebook.metadata), "cells": []})
-    for number, cell in enumerate(notebook.cells, start=1):
-        cell = nbformat.from_dict({**cell, "id": f"cell-{number:03d}"})
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
-        if cell.cell_type == "code":
-            cell.outputs = _joined_streams([_tidy_output(output) for output in cell.outputs])
-        tidy.cells.append(cell)
-    return tidy
-
-
-def _notebook_metadata(metadata):
-    kept = {key: metadata[key] for key in ("kernelspec", "jupytext") if key in metadata}
-    language = {key: value for key, value in metadata.get("language_info", {}).items() if key != "version"}
-    return {**kept, "language_info": language} if language else kept
-
-
-def _tidy_output(output):
-    output = nbformat.from_dict(output)
-    if "data" in output:
-        if any(form in output.data for form in _RICHER_THAN_PLAIN_TEXT):
-            output.data.pop("text/plain", None)
-        output.data = nbformat.from_dict({form: _without_addresses(value) for form, value in output.data.items()})
-    if output.output_type == "stream":
-        output.text = _without_addresses(output.text)
-    return output
-
-
-def _without_addresses(value):
-    return _ADDRESS.sub("at 0x0", value) if isinstance(value, str) else value
-
-
-def _joined_streams(outputs):
-    joined = []
-    for output in outputs:
-        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
-            joined[-1].text += output.text
-        else:
-            joined.append(output)
-    return joined
-
-
-def write_notebook(notebook, path):
-    """Write a notebook whole: into a file beside the target, which then takes the target's place."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
-    beside.replace(path)

@@ -44,8 +44,11 @@ class Workers:
     def __enter__(self):
         return self
 
-    def __exit__(self, *error):
-        self._pool.shutdown()
+    def __exit__(self, kind, *error):
+        if kind is not None and not issubclass(kind, ChapterError):  # Ctrl-C, most likely: nothing that still runs is wanted
+            for process in list(self._pool._processes.values()):
+                process.kill()
+        self._pool.shutdown(cancel_futures=True)
 
     def start_kernel(self, folder):
         """Have a worker start a kernel for a chapter of a folder, which is not known yet; return at once."""
@@ -57,6 +60,8 @@ class Workers:
             for last in (False, True):
                 ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)
                 jobs = {self._submit(source, changes.get(source.name, {}), timeout_s): source for source in ready}
+                if not last and 0 < len(ready) < len(sources):
+                    self.start_kernel(sources[0].path.parent)  # for the chapter that waits for all of these: the first to be done has time for that
                 failures = []
                 for job in as_completed(jobs):
                     if failure := _failure(job, jobs[job].name):

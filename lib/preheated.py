@@ -8,6 +8,7 @@ chapter's names. Notebooks come out byte for byte as from kernels started anew; 
 from __future__ import annotations
 
 import atexit
+import gc
 import multiprocessing
 import os
 import shutil
@@ -15,7 +16,7 @@ import signal
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, process, util
 
 #: What chapters import, and what a kernel is made of; no module here keeps a thread or a clock.
@@ -31,6 +32,8 @@ _LONGEST_FOLDER = 75
 if _SOCKET_FOLDER in os.environ:
     # this is the server: the runner removes the folder, unless it is killed outright; the server ends after it, even then
     atexit.register(shutil.rmtree, os.environ.pop(_SOCKET_FOLDER), ignore_errors=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner alone, which this process ends with
+    gc.disable()  # until all is imported (`lib.preloaded`): nothing of that is garbage, and to look through it takes a second
 
 
 def is_possible() -> bool:
@@ -87,6 +90,13 @@ def _ensure_running():
         forkserver.ensure_running()
     finally:
         os.environ.pop(_SOCKET_FOLDER, None)
+
+
+def end_server() -> None:
+    """End the server at once, with all that was asked of it while it still imported; the next context begins another."""
+    if (pid := forkserver._forkserver._forkserver_pid) is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class ForkedKernel:
@@ -167,7 +177,11 @@ def _run_kernel(command, cwd, env):
 
     # already imported, so that the choice of an ipykernel for matplotlib would come too late
     matplotlib.rcParams["backend"] = os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    from ipykernel.kernelapp import launch_new_instance
+    from ipykernel.kernelapp import IPKernelApp
 
     sys.modules.pop("__mp_main__", None)
-    launch_new_instance()
+    sys.modules["debugpy"] = None  # the debugger, which nobody uses here, would take half of the kernel's start to load
+    kernel = IPKernelApp.instance()
+    kernel.initialize()
+    del sys.modules["debugpy"]
+    kernel.start()

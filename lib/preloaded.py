@@ -28,5 +28,5 @@ import statsmodels.stats.proportion
 import lib.pool
 
 # what is imported stays; a fork need not look through it, and so have it copied, each time it collects garbage
-gc.collect()
 gc.freeze()
+gc.enable()

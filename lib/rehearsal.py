@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import runpy
 import shutil
-import signal
 from contextlib import redirect_stderr, redirect_stdout, suppress
 
 from lib import REHEARSAL
@@ -48,7 +47,6 @@ class Rehearsal:
 
 
 def _rehearse(paths, folder, environment):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asked, which ends this one
     os.nice(19)
     prepare_worker(folder, environment)
     os.environ[REHEARSAL] = os.environ["STUDY_AT_ONCE"] = "1"

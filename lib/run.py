@@ -23,7 +23,7 @@ from lib.environment import fixed_environment
 from lib.freshness import chapter_keys, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
-from lib.preheated import fork_server, is_possible
+from lib.preheated import end_server, fork_server, is_possible
 from lib.sphinx_process import SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,6 +55,16 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     options = _parse(arguments)
     if options.compare:
         return compare(*options.compare, options.out)
+    try:
+        with _server() if _will_execute(options) else nullcontext():
+            return _run(options, notebooks)
+    except KeyboardInterrupt:
+        end_server()
+        print("Stopped; earlier outputs are as they were.", file=sys.stderr)
+        return 130
+
+
+def _run(options, notebooks):
     try:
         given = dict(options.parameters) | ({"cohort": options.cohort} if options.cohort else {})
         sources = find_sources(notebooks)
@@ -93,9 +103,6 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         print(f"The run stopped: {error.strerror or error}{f' ({place})' if place else ''}. No file is half written; mend this and run again.",
               file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("Stopped; earlier outputs are as they were.", file=sys.stderr)
-        return 130
     finally:
         os.environ.pop(ADMITTED, None)
     return report(out, pages=not options.no_pages, published_analysis=not any(changes.values()))
@@ -118,6 +125,16 @@ def _parse(arguments):
     parser.add_argument("--processes", type=int, default=_usable_cores(), metavar="N", help="chapters at a time (default: %(default)s, the cores)")
     parser.add_argument("--preheated", action=argparse.BooleanOptionalAction, default=True, help="on Linux: import the libraries once and fork each chapter's Python, or start each anew; the outputs are the same (many cohorts: always forked)")
     return parser.parse_args(arguments)
+
+
+def _will_execute(options):
+    """Whether forked kernels are needed as far as can be told before a file is read; each site of many has a server of its own."""
+    return options.preheated and not options.changed and not (options.cohort and has_magic(options.cohort))
+
+
+def _server():
+    """The server of kernels, where there can be one; it imports on another core while this process reads the chapters."""
+    return fork_server(fixed_environment()) if is_possible() else nullcontext()
 
 
 def _usable_cores():
@@ -345,7 +362,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
 
 
 def _execute(chosen, changes, staging, timeout_s, n_processes, preheated):
-    with fork_server(fixed_environment()) if preheated and is_possible() else nullcontext():  # imports while this process does, too
+    with _server() if preheated else nullcontext():
         from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
         from lib.pool import execute_all
 

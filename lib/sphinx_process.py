@@ -23,6 +23,10 @@ class SphinxProcess:
     """Builds of pages, one after another: loading begins at once, a build with `start`; leaving the ``with`` block calls it off."""
 
     def __init__(self):
+        self._options = []
+        self._begin()
+
+    def _begin(self):
         command = [sys.executable, "-m", "lib.orphan", "lib.sphinx_process"]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self._told = None
@@ -42,14 +46,14 @@ class SphinxProcess:
     def prepare(self, arguments):
         """Have configuration and theme read for the next build, whose folders are there; ``arguments`` are those of ``sphinx-build``."""
         self._told = _as_line(arguments)
-        self._process.stdin.write(self._told)
+        self._process.stdin.write(_as_line([*self._options, *arguments]))
         self._process.stdin.flush()
 
     def start(self, arguments):
         """Begin the build; ``arguments`` are those of ``sphinx-build``."""
         if self._process.poll() is not None or self._told not in (None, _as_line(arguments)):
             self.__exit__()
-            self.__init__()
+            self._begin()
         if not self._told:
             self.prepare(arguments)
         self._process.stdin.write(_BUILD)
@@ -59,9 +63,11 @@ class SphinxProcess:
     def wait(self):
         """Return the exit code and the error output of the build that was started."""
         if answer := self._process.stdout.readline():
+            self._options = []
             return tuple(json.loads(answer))
         self.__exit__()
-        self.__init__()
+        self._begin()
+        self._options = ["-E", "-a"]  # what half a build has left is not to be gone on with
         return 1, "its process was ended."
 
 
@@ -161,7 +167,8 @@ def _build(arguments, orders):
 
         def build(self, *arguments):
             gc.disable()  # the process ends with the build
-            orders.readline()
+            if not orders.readline():
+                os._exit(1)  # called off: half a build would be taken for a whole one by the next
             super().build(*arguments)
 
     end_with_parent()

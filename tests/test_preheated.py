@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,13 @@ PROGRAM = "import sys; from lib.run import main; sys.exit(main(sys.argv[2:], sys
 def run(*arguments):
     """A run in a process of its own: the server forks from a fresh Python."""
     return subprocess.run([sys.executable, "-c", PROGRAM, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True)
+
+
+@pytest.fixture
+def short():
+    """A folder whose path is short: that of a socket has room for a hundred letters."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
 
 
 def test_a_chapter_comes_out_byte_for_byte_as_from_a_kernel_started_anew(tmp_path, contents):
@@ -60,6 +68,49 @@ def test_a_chapter_finds_the_libraries_imported(collection, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_forked_kernel_collects_garbage_and_has_the_debugger_for_whoever_imports_it(collection, tmp_path):
+    folder = collection(_01_a='import gc, sys\nassert gc.isenabled()\nassert "debugpy" not in sys.modules\nimport debugpy\nassert debugpy.listen')
+    done = run(folder, "--no-pages", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+
+
+FIRST = """\
+import os
+from pathlib import Path
+Path(os.environ["STUDY_OUT"], "first").touch()"""
+LOOKS = """\
+import os, time
+from pathlib import Path
+import psutil
+server, end = psutil.Process().parent(), time.monotonic() + 60
+while not Path(os.environ["STUDY_OUT"], "first").exists():
+    assert time.monotonic() < end
+    time.sleep(0.05)
+known = {child.pid for child in server.children()}
+while not {child.pid for child in server.children()} - known:
+    assert time.monotonic() < end, "no kernel was started while this chapter ran"
+    time.sleep(0.05)"""
+
+
+def test_the_kernel_of_the_chapter_that_waits_for_the_others_is_started_while_one_of_them_still_runs(collection, tmp_path):
+    done = run(collection(_01_a=FIRST, _02_b=LOOKS, _05_verdict="print(1)"), "--no-pages", "--processes", "2", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wrong_command_line_leaves_nothing_of_the_server_that_was_begun_for_it(collection, tmp_path, short):
+    runner = subprocess.Popen([sys.executable, "-c", PROGRAM, collection(_01_a="done = True"), "99"], cwd=ROOT, env={**os.environ, "TMPDIR": str(short)},
+                              stderr=subprocess.PIPE, text=True)
+    family = set()
+    while runner.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            family.update(psutil.Process(runner.pid).children(recursive=True))
+        time.sleep(0.01)
+    assert (runner.returncode, runner.stderr.read()) == (2, "There is no chapter 99; there are 01_a.\n")
+    assert family, "no server was begun"
+    assert psutil.wait_procs(family, timeout=60)[1] == []
+    assert not list(short.iterdir())
+
+
 def test_a_chapter_sees_nothing_that_another_has_left(collection, tmp_path):
     folder = collection(_01_a=LEAVES, _02_b=FINDS, _03_c=LEAVES)
     assert len(find_sources(folder)) == 3
@@ -73,13 +124,6 @@ def test_a_cell_that_fails_and_a_kernel_that_dies_are_told_as_ever(collection, t
         said = [run(folder, "--no-pages", "--out", tmp_path / "out", *extra) for extra in (["--no-preheated"], [])]
         assert [done.returncode for done in said] == [1, 1]
         assert says in said[0].stderr and said[1].stderr.splitlines()[-1] == said[0].stderr.splitlines()[-1]
-
-
-@pytest.fixture
-def short():
-    """A folder whose path is short: that of a socket has room for a hundred letters."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        yield Path(folder)
 
 
 def test_a_runner_killed_outright_leaves_no_server_and_no_kernel(collection, tmp_path, short):

@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from lib.execute import ChapterError, execute_chapter
-from lib.notebooks import NotebookError, find_sources, normalise, read_value
+from lib.normal_form import normalise
+from lib.notebooks import NotebookError, find_sources, read_value
 from lib.run import changed_parameters, choose, default_folder, main, summary_line
 
 GOOD = "print(conf_level)"
@@ -69,23 +70,45 @@ from jupyter_core.utils import run_sync
 from lib import execute
 
 execute.start_kernel(Path.cwd())
-assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN, "Ctrl-C is for the process that asked for it alone"
 if sys.argv[1] == "died":
     run_sync(execute._waiting[0].signal_kernel)(signal.SIGKILL)
     while run_sync(execute._waiting[0].is_alive)():
         pass
 execute.execute_chapter("01_a.py", "01_a.ipynb", {}, 60)
-assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "Ctrl-C is for the chapter again"
 assert not execute._waiting
 """
 
 
 @pytest.mark.parametrize("kernel", ["lives", "died"])
-def test_a_chapter_is_executed_and_heeds_ctrl_c_whether_or_not_the_kernel_that_waited_for_it_lives(kernel, collection):
+def test_a_chapter_is_executed_whether_or_not_the_kernel_that_waited_for_it_lives(kernel, collection):
     folder = collection(_01_a=GOOD)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "STUDY_OUT": str(folder)}
     subprocess.run([sys.executable, "-c", WORKER, kernel], cwd=folder, env=environment, check=True, timeout=180)
     assert nbformat.read(folder / "01_a.ipynb", 4).cells[-1].execution_count
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no groups of processes there")
+@pytest.mark.parametrize("more", [["--no-preheated"], ["--preheated"]], ids=["started", "forked"])
+@pytest.mark.parametrize("moment", ["imports", "runs"])
+def test_ctrl_c_ends_a_run_with_all_its_processes_in_one_sentence(collection, tmp_path, moment, more):
+    folder = collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)",
+                        _02_b="import time\ntime.sleep(120)", _03_c="import time\ntime.sleep(120)")
+    program = "import sys; from lib.run import main; print('begins', flush=True); sys.exit(main(sys.argv[2:], sys.argv[1]))"
+    runner = subprocess.Popen([sys.executable, "-c", program, folder, "--no-pages", "--processes", "2", "--out", tmp_path / "out", *more],
+                              cwd=Path(__file__).resolve().parents[1], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    runner.stdout.readline()
+    end = time.monotonic() + 60
+    while moment == "runs" and not list((tmp_path / "out" / ".staging").glob("*/reached")):
+        assert time.monotonic() < end and runner.poll() is None, "the cell was never reached"
+        time.sleep(0.05)
+    time.sleep(1.5 if moment == "imports" else 0)  # workers have been asked for by now
+    family = psutil.Process(runner.pid).children(recursive=True)
+    os.killpg(runner.pid, signal.SIGINT)  # as a terminal does; the group is the runner's own
+    _, said = runner.communicate(timeout=60)
+    assert runner.returncode == 130
+    assert said.splitlines()[-1] == "Stopped; earlier outputs are as they were." and (more == ["--no-preheated"] or "Traceback" not in said)
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert not list((tmp_path / "out").rglob("*.ipynb"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels have ports")
