@@ -1,5 +1,6 @@
 """One chapter executed headless by papermill, in a process of its own."""
 
+import gc
 import logging
 import os
 import signal
@@ -98,6 +99,7 @@ def prepare_worker(folder, environment):
         The runner's; a fork of a server has that of the time when the server was started.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.enable()  # off in the server
     os.environ.clear()
     os.environ.update(environment)
     set_environment(folder)

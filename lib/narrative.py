@@ -455,7 +455,7 @@ class Chapter:
 @cache
 def _keep_what_is_loaded() -> None:
     """Have the garbage collector pass over the libraries loaded by now, which stay as long as the chapter does."""
-    if "lib.preloaded" not in sys.modules:  # which has done so
+    if "lib.preloaded" not in sys.modules:  # else it has frozen them
         gc.collect()
         gc.freeze()
 

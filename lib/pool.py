@@ -40,13 +40,14 @@ class Workers:
         # forks of the server that the caller has begun, or started anew; a fork of this process would inherit its event loops
         context = multiprocessing.get_context("forkserver" if preheated and is_serving() else "spawn")
         self._pool = ProcessPoolExecutor(max(1, n_processes), context, prepare_worker, (staging, dict(os.environ)))
+        self._processes = self._pool._processes  # the pool forgets them when it is shut down, while they still work
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, *error):
         if kind is not None and not issubclass(kind, ChapterError):  # Ctrl-C, most likely: nothing that still runs is wanted
-            for process in list(self._pool._processes.values()):
+            for process in list(self._processes.values()):
                 process.kill()
         self._pool.shutdown(cancel_futures=True)
 
@@ -61,7 +62,7 @@ class Workers:
                 ready = sorted((source for source in sources if source.runs_last is last), key=lambda source: source.turn)
                 jobs = {self._submit(source, changes.get(source.name, {}), timeout_s): source for source in ready}
                 if not last and 0 < len(ready) < len(sources):
-                    self.start_kernel(sources[0].path.parent)  # for the chapter that waits for all of these: the first to be done has time for that
+                    self.start_kernel(sources[0].path.parent)  # for the chapter that waits for all of these: who has nothing else to do has time for that
                 failures = []
                 for job in as_completed(jobs):
                     if failure := _failure(job, jobs[job].name):

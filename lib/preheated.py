@@ -16,14 +16,14 @@ import signal
 import sys
 import tempfile
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from multiprocessing import forkserver, process, util
 
 #: What chapters import, and what a kernel is made of; no module here keeps a thread or a clock.
 PRELOADED = ("lib.preloaded",)
 
 
-#: Names, for the server alone, the folder of the socket by which it is asked for forks.
+#: Names, for the server alone, the folder of the socket by which it is asked for forks; blank where the folder is not to be removed.
 _SOCKET_FOLDER = "STUDY_SERVER_FOLDER"
 
 #: Letters of the folder for temporary files; a socket's path has 107 (``man 7 unix``), of which multiprocessing takes 32.
@@ -31,9 +31,10 @@ _LONGEST_FOLDER = 75
 
 if _SOCKET_FOLDER in os.environ:
     # this is the server: the runner removes the folder, unless it is killed outright; the server ends after it, even then
-    atexit.register(shutil.rmtree, os.environ.pop(_SOCKET_FOLDER), ignore_errors=True)
+    if folder := os.environ.pop(_SOCKET_FOLDER):
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the runner alone, which this process ends with
-    gc.disable()  # until all is imported (`lib.preloaded`): nothing of that is garbage, and to look through it takes a second
+    gc.disable()  # here, not in its forks: hardly any of what is imported is garbage, and to look through it takes a second
 
 
 def is_possible() -> bool:
@@ -52,9 +53,8 @@ def _is_known():
     return forkserver._forkserver._forkserver_address is not None
 
 
-@contextmanager
-def fork_server(environment: dict, modules=PRELOADED):
-    """A context for pools and kernels whose processes are forks of one server.
+def begin_server(environment: dict, modules=PRELOADED) -> None:
+    """Start the server, whose forks are the processes of later pools and kernels, unless it runs; it imports while its caller goes on.
 
     Parameters
     ----------
@@ -62,41 +62,30 @@ def fork_server(environment: dict, modules=PRELOADED):
         What must be set before Python starts or a library is imported: hash seed, numbers of threads.
     modules : sequence of str
         What it imports; a name that is no module is passed over.
-
-    Yields
-    ------
-    multiprocessing context
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *modules])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *modules])
+    if not _is_known():
+        # a folder that is there already is in use, perhaps by the process that started this one
+        is_own = process.current_process()._config.get("tempdir") is None
+        environment = {**environment, _SOCKET_FOLDER: util.get_temp_dir() if is_own else ""}
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        _ensure_running()
-        yield context
+        forkserver.ensure_running()
     finally:
         for name, value in before.items():
             if value is None:
-                os.environ.pop(name, None)
+                del os.environ[name]
             else:
                 os.environ[name] = value
 
 
-def _ensure_running():
-    # a folder that is there already is in use, perhaps by the process that started this one
-    if not _is_known() and process.current_process()._config.get("tempdir") is None:
-        os.environ[_SOCKET_FOLDER] = util.get_temp_dir()
-    try:
-        forkserver.ensure_running()
-    finally:
-        os.environ.pop(_SOCKET_FOLDER, None)
-
-
 def end_server() -> None:
-    """End the server at once, with all that was asked of it while it still imported; the next context begins another."""
+    """End the server that this process has started, with all that was asked of it while it still imported."""
     if (pid := forkserver._forkserver._forkserver_pid) is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+        forkserver._forkserver._stop()
 
 
 class ForkedKernel:
@@ -162,6 +151,7 @@ def _join_and_exit(parent):
 def _run_kernel(command, cwd, env):
     """Become the kernel that ``command`` would have started."""
     os.setsid()
+    gc.enable()
     end_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

@@ -29,4 +29,3 @@ import lib.pool
 
 # what is imported stays; a fork need not look through it, and so have it copied, each time it collects garbage
 gc.freeze()
-gc.enable()

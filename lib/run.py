@@ -23,7 +23,7 @@ from lib.environment import fixed_environment
 from lib.freshness import chapter_keys, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
-from lib.preheated import end_server, fork_server, is_possible
+from lib.preheated import begin_server, end_server, is_possible
 from lib.sphinx_process import SphinxProcess
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,14 +50,22 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     Returns
     -------
     int
-        0: done. 1: a chapter failed, or a published figure is missed unexpectedly. 2: the command line is wrong.
+        0: done. 1: a chapter failed, or a published figure is missed unexpectedly. 2: the command line is wrong. 130: Ctrl-C.
     """
     options = _parse(arguments)
     if options.compare:
         return compare(*options.compare, options.out)
     try:
-        with _server() if _will_execute(options) else nullcontext():
-            return _run(options, notebooks)
+        if _will_execute(options):
+            _begin_server()  # it imports on another core while this process reads the chapters
+        if (code := _run(options, notebooks)) == 2:
+            end_server()
+        return code
+    except OSError as error:
+        place = error.filename2 or error.filename
+        print(f"The run stopped: {error.strerror or error}{f' ({place})' if place else ''}. No file is half written; mend this and run again.",
+              file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         end_server()
         print("Stopped; earlier outputs are as they were.", file=sys.stderr)
@@ -98,11 +106,6 @@ def _run(options, notebooks):
     except RunError as error:
         print(error, file=sys.stderr)
         return 1
-    except OSError as error:
-        place = error.filename2 or error.filename
-        print(f"The run stopped: {error.strerror or error}{f' ({place})' if place else ''}. No file is half written; mend this and run again.",
-              file=sys.stderr)
-        return 1
     finally:
         os.environ.pop(ADMITTED, None)
     return report(out, pages=not options.no_pages, published_analysis=not any(changes.values()))
@@ -132,9 +135,9 @@ def _will_execute(options):
     return options.preheated and not options.changed and not (options.cohort and has_magic(options.cohort))
 
 
-def _server():
-    """The server of kernels, where there can be one; it imports on another core while this process reads the chapters."""
-    return fork_server(fixed_environment()) if is_possible() else nullcontext()
+def _begin_server():
+    if is_possible():
+        begin_server(fixed_environment())
 
 
 def _usable_cores():
@@ -169,6 +172,9 @@ def many_sites(sources, given, options):
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"Stopped; the sites that were complete are in {out}.", file=sys.stderr)
+        return 130
     for site, reason in sorted(failures.items()):
         print(f"{site}: {reason}", file=sys.stderr)
     print(out / "summary.html")
@@ -362,14 +368,15 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
 
 
 def _execute(chosen, changes, staging, timeout_s, n_processes, preheated):
-    with _server() if preheated else nullcontext():
-        from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
-        from lib.pool import execute_all
+    if preheated:
+        _begin_server()
+    from lib.execute import ChapterError  # papermill takes a second to load, which a run without chapters need not wait
+    from lib.pool import execute_all
 
-        try:
-            execute_all(chosen, changes, staging, timeout_s, n_processes, preheated)
-        except ChapterError as error:
-            raise RunError(str(error)) from error
+    try:
+        execute_all(chosen, changes, staging, timeout_s, n_processes, preheated)
+    except ChapterError as error:
+        raise RunError(str(error)) from error
 
 
 def _make_pages(staging, sphinx):

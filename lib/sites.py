@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-from contextlib import nullcontext
 from glob import glob
 from html import escape
 from pathlib import Path
@@ -19,7 +18,7 @@ from lib.environment import fixed_environment, set_environment
 from lib.execute import execute_chapter
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
-from lib.preheated import fork_server, is_possible
+from lib.preheated import begin_server, is_possible
 from lib.tables import write_csv
 
 #: A site is given to another worker so many times when its worker is lost, and then named as failed.
@@ -145,14 +144,15 @@ def run_site(site, jobs, out, timeout_s, print_files=False):
         (staging / product).mkdir(parents=True)
     try:
         # the server outlives the site, so it begins before temporary files go into the site's folder
-        with fork_server(fixed_environment()) if is_possible() else nullcontext():
-            set_environment(staging)
-            os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
-            os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
-            if not print_files:
-                os.environ["STUDY_NO_PRINT_FILES"] = "1"
-            for path, parameters in jobs:
-                execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
+        if is_possible():
+            begin_server(fixed_environment())
+        set_environment(staging)
+        os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
+        os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
+        if not print_files:
+            os.environ["STUDY_NO_PRINT_FILES"] = "1"
+        for path, parameters in jobs:
+            execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, out / site.name, PRODUCTS)
     finally:
         shutil.rmtree(staging, ignore_errors=True)

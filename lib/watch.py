@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from lib.environment import fixed_environment
@@ -24,7 +24,7 @@ from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
 from lib.parameters import ParameterError
 from lib.pool import Workers
-from lib.preheated import PRELOADED, fork_server, is_possible
+from lib.preheated import PRELOADED, begin_server, is_possible
 from lib.rehearsal import Rehearsal
 from lib.run import STAGING, RunError, locked, prepare_staging, publish
 from lib.sphinx_process import REHEARSED, SphinxProcess
@@ -78,10 +78,9 @@ def _watch(notebooks, out, timeout_s):
     """Refresh the pages after each change; return when the code that does so has changed."""
     os.environ["STUDY_PREVIEW"] = "1"  # read by kernels: no files for download
     code, seen = _state(ROOT / "lib"), None
-    with ExitStack() as stack:
-        if is_possible():
-            stack.enter_context(fork_server(fixed_environment(), [*_imported_by([__file__, *sorted(notebooks.glob("*.py"))]), *PRELOADED, "lib.compiler", "joblib"]))
-        preview = stack.enter_context(Preview(notebooks, out, timeout_s))
+    if is_possible():
+        begin_server(fixed_environment(), [*_imported_by([__file__, *sorted(notebooks.glob("*.py"))]), *PRELOADED, "lib.compiler", "joblib"])
+    with Preview(notebooks, out, timeout_s) as preview:
         while _state(ROOT / "lib") == code:
             now = _state(notebooks, ROOT / "data")
             if now != seen:

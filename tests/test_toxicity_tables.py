@@ -198,7 +198,7 @@ def run_chapter(folder, tmp_path, monkeypatch, **parameters):
     shown = []
     monkeypatch.setenv("STUDY_OUT", str(tmp_path / "out"))
     monkeypatch.setattr("lib.narrative._display", lambda data, metadata=None: shown.append(data))
-    monkeypatch.setattr("lib.downloads.image", lambda fig, kind, dpi, words="": b"")
+    monkeypatch.setattr("lib.downloads.image", lambda *given, **named: b"")
     monkeypatch.setattr("lib.tables.write_docx", lambda html, caption, path, words="": None)
     cells = [cell for cell in jupytext.read(ROOT / "notebooks" / "02_toxicity.py").cells if cell.cell_type == "code"]
     space = {}
