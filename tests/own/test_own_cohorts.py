@@ -29,7 +29,7 @@ def tell(monkeypatch, tmp_path):
     """A function that runs the chapters for an own cohort; returns all that they show, as text, and what they hand on."""
     monkeypatch.setattr(lib.narrative, "ROOT", tmp_path)
     monkeypatch.delenv("STUDY_OUT", raising=False)
-    monkeypatch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": fig.draw_without_rendering() or b"")
+    monkeypatch.setattr(lib.downloads, "image", lambda fig, *given, **named: fig.draw_without_rendering() or b"")
     matplotlib.use("Agg")
 
     def run(folder, **changed):
@@ -124,7 +124,7 @@ def quantities_of(monkeypatch, tmp_path):
     """What a chapter hands on without the columns of a list, figures neither laid out nor drawn."""
     monkeypatch.setattr(lib.narrative, "ROOT", tmp_path)
     monkeypatch.delenv("STUDY_OUT", raising=False)
-    monkeypatch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": b"")
+    monkeypatch.setattr(lib.downloads, "image", lambda *given, **named: b"")
     monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda engine, figure: None)
     monkeypatch.setattr(lib.narrative, "_display", lambda data, metadata=None: None)
 

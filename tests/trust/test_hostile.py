@@ -80,7 +80,7 @@ def shown(tmp_path_factory):
         frame.map(lambda cell: str(cell).lower() if isinstance(cell, (bool, np.bool_)) else cell).to_csv(folder / f"{table}.csv", index=False)
     patch.setattr(lib.narrative, "ROOT", folder)
     patch.delenv("STUDY_OUT", raising=False)
-    patch.setattr(lib.downloads, "image", lambda fig, kind, dpi, words="": fig.draw_without_rendering() or b"")
+    patch.setattr(lib.downloads, "image", lambda fig, *given, **named: fig.draw_without_rendering() or b"")
     patch.setattr(lib.narrative, "_display", lambda data, metadata=None: outputs.append((data, metadata)))
     matplotlib.use("Agg")
     warnings.simplefilter("ignore", UserWarning)  # labels this long leave no room for axes
