@@ -24,7 +24,7 @@ from lib.notebooks import NotebookError, find_sources
 from lib.pages import PagesError, refuse_faults, sphinx_arguments, write_book
 from lib.parameters import ParameterError
 from lib.pool import Workers
-from lib.preheated import PRELOADED, begin_server, is_possible
+from lib.preheated import PRELOADED, begin_server, end_server, is_possible
 from lib.rehearsal import Rehearsal
 from lib.run import STAGING, RunError, locked, prepare_staging, publish
 from lib.sphinx_process import REHEARSED, SphinxProcess
@@ -68,6 +68,7 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         print(f"Watching stopped: {error.strerror or error}{f' ({error.filename})' if error.filename else ''}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        end_server()
         print("\nStopped.")
         return 0
     print("The code has changed; starting anew.", flush=True)

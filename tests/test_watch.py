@@ -224,6 +224,23 @@ def test_it_ends_when_told_and_leaves_no_process_and_one_watches_a_folder_at_a_t
     assert not list(watching.out.glob(".staging/*"))
 
 
+def _until(is_so):
+    end = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_ctrl_c_while_its_server_still_loads_ends_it_without_a_complaint(tmp_path):
+    watch = subprocess.Popen([sys.executable, "-m", "lib.watch", "--out", tmp_path], cwd=Path(__file__).resolve().parents[1], start_new_session=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    _until(lambda: list(tmp_path.glob(".staging/*/results")))
+    time.sleep(0.5)  # a worker has been asked for
+    os.killpg(watch.pid, signal.SIGINT)
+    said, complained = watch.communicate(timeout=PATIENCE_S)
+    assert watch.returncode == 0 and said.splitlines()[-1] == "Stopped." and complained == ""
+
+
 @pytest.mark.parametrize("told_later", ["First", "Second"])
 def test_a_waiting_sphinx_reads_pages_when_it_is_started_and_heeds_the_arguments_given_then(tmp_path, told_later):
     book, html = tmp_path / "book", tmp_path / "html"
@@ -269,6 +286,46 @@ def test_a_sphinx_that_is_killed_while_it_builds_makes_the_next_pages(small_book
         sphinx.prepare(small_book)
         sphinx.start(small_book)
         assert sphinx.wait() == (0, "") and "A page" in (small_book[-1] / "index.html").read_text("utf-8")
+
+
+def test_a_sphinx_that_is_called_off_before_the_word_to_build_does_not_begin(small_book):
+    *_, book, _ = small_book
+    (book / "conf.py").write_text("""\
+def setup(app):
+    app.connect("config-inited", lambda app, config: (app.srcdir / "ready").touch())
+    app.connect("env-before-read-docs", lambda app, environment, names: (app.srcdir / "began").touch())
+""", encoding="utf-8")
+    with SphinxProcess() as sphinx:
+        sphinx.prepare(small_book)
+        _until((book / "ready").exists)
+        time.sleep(2)  # the rest of its configuration
+    assert not (book / "began").exists()
+
+
+def test_what_a_build_that_was_killed_has_left_is_not_gone_on_with(small_book):
+    """It ends when the page is written and the index of the search is not; a build that goes on finds nothing to do."""
+    *_, book, html = small_book
+    (book / "conf.py").write_text("""\
+import time
+def wait(app):
+    (app.srcdir / "written").touch()
+    while (app.srcdir / "wait").exists():
+        time.sleep(0.05)
+    return []
+def setup(app):
+    app.connect("html-collect-pages", wait)
+""", encoding="utf-8")
+    (book / "wait").touch()
+    with SphinxProcess() as sphinx:
+        sphinx.start(small_book)
+        _until((book / "written").exists)
+        sphinx._process.kill()
+        assert sphinx.wait() == (1, "its process was ended.")
+        assert (html / "index.html").exists() and not (html / "searchindex.js").exists()
+        (book / "wait").unlink()
+        sphinx.start(small_book)
+        assert sphinx.wait() == (0, "")
+    assert (html / "searchindex.js").exists()
 
 
 def test_a_reference_that_gets_another_key_after_the_rehearsal_is_found_by_it(small_book):
