@@ -102,13 +102,15 @@ def test_the_kernel_of_the_chapter_that_waits_for_the_others_is_started_while_on
 def test_a_wrong_command_line_leaves_nothing_of_the_server_that_was_begun_for_it(collection, tmp_path, short):
     runner = subprocess.Popen([sys.executable, "-c", PROGRAM, collection(_01_a="done = True"), "99"], cwd=ROOT, env={**os.environ, "TMPDIR": str(short)},
                               stderr=subprocess.PIPE, text=True)
-    family = set()
+    family, servers = set(), set()
     while runner.poll() is None:
         with suppress(psutil.NoSuchProcess):
             family.update(psutil.Process(runner.pid).children(recursive=True))
+            servers.update(each for each in family if "multiprocessing.forkserver" in " ".join(each.cmdline()))
         time.sleep(0.01)
+    assert servers, "no server was begun"
+    assert not any(server.is_running() for server in servers), "it was left to load what nobody asked for"
     assert (runner.returncode, runner.stderr.read()) == (2, "There is no chapter 99; there are 01_a.\n")
-    assert family, "no server was begun"
     assert psutil.wait_procs(family, timeout=60)[1] == []
     assert not list(short.iterdir())
 
