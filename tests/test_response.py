@@ -985,6 +985,16 @@ def test_best_response_of_a_course_by_its_rules(visits, choices, expected):
     assert alone.to_dict() == {"P01": expected}
 
 
+def test_courses_told_apart_at_once_are_told_apart_one_by_one():
+    """Many patients with few visits at 64 days, so that courses differ by a single day or category; each is judged alone as among all."""
+    rng = np.random.default_rng(20)
+    visits = {f"P{i:03d}": list(zip(np.sort(rng.choice(np.arange(20, 84), 3, replace=False))[:rng.integers(1, 4)], rng.choice(["CR", "PR", "SD", "PD"], 3)))
+              for i in range(400)}
+    for confirm in (False, True):
+        together = best_overall_response(course(visits), confirm=confirm)
+        assert together.to_dict() == {patient: best_overall_response(course({patient: seen}), confirm=confirm)[patient] for patient, seen in visits.items()}
+
+
 def test_a_visit_without_a_day_is_named():
     undated = course({"P01": [(91, "SD")], "P02": [(91, "SD"), (np.nan, "PR")]})
     with pytest.raises(ResponseError, match="^lesions: visit v1 of P02 has no visit_day; "):
