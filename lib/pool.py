@@ -63,16 +63,15 @@ class Workers:
                 jobs = {self._submit(source, changes.get(source.name, {}), timeout_s): source for source in ready}
                 if not last and 0 < len(ready) < len(sources):
                     self.start_kernel(sources[0].path.parent)  # for the chapter that waits for all of these: who has nothing else to do has time for that
-                failures = []
                 for job in as_completed(jobs):
-                    if failure := _failure(job, jobs[job].name):
-                        failures.append(failure)
-                        self._pool.shutdown(wait=False, cancel_futures=True)
-                    else:
-                        bar.set_postfix_str(jobs[job].name)
-                        bar.update()
-                if failures:
-                    raise ChapterError("\n".join(failures))
+                    if _failure(job, jobs[job].name):
+                        break
+                    bar.set_postfix_str(jobs[job].name)
+                    bar.update()
+                else:
+                    continue
+                self._pool.shutdown(cancel_futures=True)  # what is under way ends; for what is called off `as_completed` would wait for ever
+                raise ChapterError("\n".join(sorted(filter(None, (_failure(job, source.name) for job, source in jobs.items())))))
 
     def _submit(self, source, parameters, timeout_s):
         return self._pool.submit(execute_chapter, source.path, self.staging / "notebooks" / f"{source.name}.ipynb", parameters, timeout_s)

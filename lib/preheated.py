@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import multiprocessing
 import os
 import shutil
@@ -25,6 +26,9 @@ PRELOADED = ("lib.preloaded",)
 
 #: Names, for the server alone, the folder of the socket by which it is asked for forks; blank where the folder is not to be removed.
 _SOCKET_FOLDER = "STUDY_SERVER_FOLDER"
+
+#: Names, for the server alone, the modules that it imports.
+_MODULES = "STUDY_SERVER_MODULES"
 
 #: Letters of the folder for temporary files; a socket's path has 107 (``man 7 unix``), of which multiprocessing takes 32.
 _LONGEST_FOLDER = 75
@@ -61,9 +65,10 @@ def begin_server(environment: dict, modules=PRELOADED) -> None:
     environment : dict of str to str
         What must be set before Python starts or a library is imported: hash seed, numbers of threads.
     modules : sequence of str
-        What it imports; a name that is no module is passed over.
+        What it imports; a name that is no module, or one with a fault, is passed over: whoever imports it is told.
     """
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *modules])
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__])
+    environment = {**environment, _MODULES: " ".join(modules)}
     if not _is_known():
         # a folder that is there already is in use, perhaps by the process that started this one
         is_own = process.current_process()._config.get("tempdir") is None
@@ -175,3 +180,8 @@ def _run_kernel(command, cwd, env):
     kernel.initialize()
     del sys.modules["debugpy"]
     kernel.start()
+
+
+for _name in os.environ.pop(_MODULES, "").split():  # last: what is imported may import this module
+    with suppress(Exception):
+        importlib.import_module(_name)

@@ -8,8 +8,10 @@ files for download; ``make`` makes those, and writes what is kept.
 import argparse
 import ast
 import os
+import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -61,6 +63,8 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
     try:
         with locked(out):
             _watch(Path(notebooks), out, options.timeout)
+            print("The code has changed; starting anew.", flush=True)
+            _await_loadable()
     except RunError as error:
         print(error, file=sys.stderr)
         return 1
@@ -71,7 +75,6 @@ def main(arguments=None, notebooks=ROOT / "notebooks"):
         end_server()
         print("\nStopped.")
         return 0
-    print("The code has changed; starting anew.", flush=True)
     return os.execv(sys.executable, [sys.executable, "-m", "lib.watch", *(sys.argv[1:] if arguments is None else map(str, arguments))])
 
 
@@ -89,6 +92,19 @@ def _watch(notebooks, out, timeout_s):
                 if now == _state(notebooks, ROOT / "data"):  # an editor may still be writing
                     seen = now
                     preview.refresh()
+            time.sleep(PATIENCE_S)
+
+
+def _await_loadable():
+    """Wait until what this module imports can be imported as it is now; each fault is told once."""
+    while True:
+        code = _state(ROOT / "lib")
+        loaded = subprocess.run([sys.executable, "-c", f"import {__spec__.name}"], cwd=ROOT, capture_output=True, text=True)
+        if loaded.returncode == 0:
+            return
+        *_, place = re.findall(r'File "(.*)", line (\d+)', loaded.stderr)
+        print(f"{place[0]}, line {place[1]}: {loaded.stderr.splitlines()[-1]}. It is read again at the next change.", file=sys.stderr, flush=True)
+        while _state(ROOT / "lib") == code:
             time.sleep(PATIENCE_S)
 
 

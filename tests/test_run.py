@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -246,6 +247,16 @@ def test_a_failing_chapter_is_named_and_earlier_outputs_stay_whole(collection, t
     assert says in capsys.readouterr().err
     assert contents(out) == before
     assert sorted(path.name for path in out.iterdir() if path.name.startswith(".")) == [".lock"]
+
+
+@pytest.mark.parametrize("more", [(), ("--no-preheated",), ("--processes", "1")], ids=["forked", "started", "one at a time"])
+def test_a_chapter_that_fails_while_most_are_not_begun_ends_the_run(collection, tmp_path, more):
+    folder = collection(_01_a="raise ValueError('the liver is missing')", **{f"_0{number}_b": GOOD for number in range(2, 9)})
+    program = "import sys; from lib.run import main; sys.exit(main(sys.argv[2:], sys.argv[1]))"
+    ended = subprocess.run([sys.executable, "-c", program, folder, "--no-pages", "--processes", "2", *more, "--out", tmp_path / "out"],
+                           capture_output=True, text=True, timeout=180)
+    assert ended.returncode == 1 and re.search(r"^01_a, cell 3 .*: ValueError: the liver is missing$", ended.stderr, re.M)
+    assert "Traceback" not in ended.stderr and not list((tmp_path / "out").glob("notebooks/*"))
 
 
 def test_pages_that_cannot_be_made_leave_the_old_ones(collection, tmp_path, capsys, contents):

@@ -208,6 +208,22 @@ def test_changed_code_is_loaded_anew(watching):
     watching.until_said("05_verdict: ", 2)
 
 
+def test_a_fault_in_the_code_is_told_in_a_sentence_and_the_watch_goes_on_when_it_is_mended(watching):
+    """`lib.units` is imported by a chapter only, `lib.pages` by the watch itself."""
+    watching.until_said("05_verdict: ")
+    watching.save("01_a", "import psutil", "import lib.units, psutil")
+    watching.until_said("05_verdict: ", 2)
+    for rounds, name in ((1, "units"), (2, "pages")):
+        module = watching.root / "lib" / f"{name}.py"
+        whole = module.read_text("utf-8")
+        module.write_text(f"{whole}\nx = (\n", encoding="utf-8")
+        watching.until_said("SyntaxError: '(' was never closed", rounds)
+        assert re.search(rf"{name}\.py.*{whole.count(chr(10)) + 2}", watching.said())
+        module.write_text(whole, encoding="utf-8")
+        watching.until_said("05_verdict: ", 2 + rounds)
+    assert not re.search("Traceback|Warning", watching.said())
+
+
 @pytest.mark.parametrize("ended", [lambda pid: os.killpg(pid, signal.SIGINT), lambda pid: os.kill(pid, signal.SIGTERM)],
                          ids=["Ctrl-C", "SIGTERM"])
 def test_it_ends_when_told_and_leaves_no_process_and_one_watches_a_folder_at_a_time(watching, ended):
