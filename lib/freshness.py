@@ -6,6 +6,7 @@ Everything is judged by content, never by file times. The account of a run is ``
 import ast
 import hashlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -13,8 +14,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = "made.json"
 
+#: Made of the chapters' outputs, and anew from them where they are touched.
+_PAGES = ("html/", "report.docx")
+
 #: Only the pages come from these; a change of them executes no chapter.
 OF_PAGES = ("lib/book", "lib/pages.py", "lib/sphinx_process.py", "lib/report.py", "lib/dashboard.py")
+
+#: No chapter reads these by themselves; a reader's own cohort counts where a chapter is given it.
+_ASIDE = ("data/README.md", "data/own/")
+
+#: What executes chapters and writes their notebooks, whatever they import.
+_EXECUTES = "lib/pool.py"
+
+#: An import of ours, which Python allows at the beginning of a line and after ";" or ":".
+_IMPORT = re.compile(r"(?:^|[;:])[ \t\f]*(?:from[ \t]+(lib[\w.]*)[ \t]+import\b[ \t]*(\([^)]*\)|[^\n;]*)|import\b([^\n;]*))", re.M)
 
 
 def chapter_keys(sources, changes, root=ROOT):
@@ -32,17 +45,22 @@ def chapter_keys(sources, changes, root=ROOT):
     Returns
     -------
     dict of str to str
-        A chapter that reads the results of the others has their keys in its own.
+        Of the code, a chapter's key covers what it imports, directly or by way of others, and what executes it. A chapter
+        that reads the results of the others has their keys in its own.
     """
-    shared = _digest(sys.version, *_contents(root / "lib", root, but=OF_PAGES), *_contents(root / "data", root), _of_file(root / "requirements.txt"))
+    code = dict(_contents(root / "lib", root, but=OF_PAGES))
+    executing = {root / _EXECUTES, *reached_from(root / _EXECUTES, root)}
+    reached = {source.name: _names(executing | reached_from(source.path, root), root) for source in sources}
+    shared = _digest(sys.version, *_contents(root / "data", root, but=_ASIDE), _of_file(root / "requirements.txt"))
     keys = {}
     for source in sorted(sources, key=lambda source: source.runs_last):
         given = changes.get(source.name, {})
-        cohort = Path(str(given.get("cohort", "")))
-        own = [*_contents(cohort, cohort)] if cohort.is_absolute() else []
+        used = [(name, digest) for name, digest in code.items() if not name.endswith(".py") or name in reached[source.name]]
+        cohort = root / "data" / Path(str(given.get("cohort", source.parameters.get("cohort", "reference")))).expanduser()
+        own = [] if cohort == root / "data" / "reference" else [*_contents(cohort, cohort)]
         own += [_of_file(paper)] if (paper := Path(str(given.get("paper", "")))).is_absolute() else []
         others = sorted(keys.items()) if source.runs_last else ()
-        keys[source.name] = _digest(shared, _of_file(source.path), json.dumps(given, sort_keys=True), *own, others)
+        keys[source.name] = _digest(shared, used, _of_file(source.path), json.dumps(given, sort_keys=True), *own, others)
     return keys
 
 
@@ -61,12 +79,15 @@ def stale_chapters(out, keys):
     stale : set of str
         All chapters where an output is missing, was edited, or belongs to a chapter that is no more.
     pages : bool
+        Whether they are to be made though no chapter is executed.
     """
     record = _read(out)
-    if not record or set(record["chapters"]) - set(keys) or record["files"] != _files(out, record["products"]):
+    if not record or set(record["chapters"]) - set(keys):
         return set(keys), True
-    stale = {name for name, key in keys.items() if record["chapters"].get(name) != key}
-    return stale, bool(stale) or record["pages"] != pages_key(keys)
+    touched = {file for file, _ in record["files"].items() ^ _files(out, record["products"]).items()}
+    if any(not file.startswith(_PAGES) for file in touched):
+        return set(keys), True
+    return {name for name, key in keys.items() if record["chapters"].get(name) != key}, bool(touched) or record["pages"] != pages_key(keys)
 
 
 def pages_key(keys, root=ROOT):
@@ -119,6 +140,30 @@ def imported_names(tree):
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
+def reached_from(entrance, root=ROOT):
+    """Files of ``lib/`` that a file imports, or that these import, wherever in them the import stands.
+
+    Found in the text, as parsing all of it would take longer than all else that is asked before a run that does nothing.
+    """
+    reached, new = set(), {entrance}
+    while new:
+        reached |= new
+        names = {name for path in new for name in _imported_of_ours(path.read_text("utf-8"))}
+        packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
+        candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
+        new = {path for path in candidates if path.is_file()} - reached
+    return reached - {entrance}
+
+
+def _imported_of_ours(text):
+    for package, names, modules in _IMPORT.findall(text.replace("\\\n", " ")):
+        yield from [package, *(f"{package}.{name}" for name in re.findall(r"\w+", names))] if package else re.findall(r"\blib(?:\.\w+)*", modules)
+
+
+def _names(paths, root):
+    return {path.relative_to(root).as_posix() for path in paths}
+
+
 def _stems(out, name):
     """Paths without endings of what a chapter has written."""
     document = json.loads((out / "results" / f"{name}.json").read_text("utf-8"))
@@ -137,7 +182,7 @@ def write_record(out, keys, executed, products, pages):
     executed : iterable of str
         Chapters that the run executed; the keys of the others stay as they were.
     products : sequence of str
-        Folders of the output folder that are watched.
+        Folders and files of the output folder that are watched.
     pages : str or None
         From `pages_key`, taken before the run; None where no pages were made.
     """
@@ -159,7 +204,8 @@ def _read(out):
 
 
 def _files(out, products):
-    return {str(path.relative_to(out)): _of_file(path) for product in products for path in sorted((Path(out) / product).rglob("*")) if path.is_file()}
+    paths = (path for product in products for path in (Path(out) / product, *sorted((Path(out) / product).rglob("*"))) if path.is_file())
+    return {path.relative_to(out).as_posix(): _of_file(path) for path in paths}
 
 
 def _contents(folder, root, but=()):

@@ -31,6 +31,7 @@ STAGING = ".staging"
 
 #: What the chapters and the pages write, in the order in which it is moved out: pages last, their parts first.
 PRODUCTS = ("results", "tables", "figures", "notebooks", "html")
+REPORT = "report.docx"
 
 
 class RunError(RuntimeError):
@@ -345,7 +346,7 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
         if only_changed:
             stale, stale_pages = stale_chapters(out, keys)
             asked = [source for source in asked if source.name in stale]
-            pages = pages and stale_pages
+            pages = pages and (bool(asked) or stale_pages)
             if not asked and not pages:
                 return
         try:
@@ -361,7 +362,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             products = PRODUCTS if pages else PRODUCTS[:-1]
             publish(staging, out, products)
             if pages:
-                os.replace(staging / "report.docx", out / "report.docx")
+                os.replace(staging / REPORT, out / REPORT)
+                products = (*products, REPORT)
             write_record(out, keys, {source.name for source in chosen}, products, key_of_pages)
         finally:
             shutil.rmtree(out / STAGING, ignore_errors=True)

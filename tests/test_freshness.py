@@ -1,7 +1,9 @@
 """Nothing twice: which chapters a second run executes, judged by content and never by file times."""
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 import lib.run
 
-from lib.freshness import chapter_keys, stale_chapters
+from lib.freshness import _imported_of_ours, chapter_keys, imported_names, reached_from, stale_chapters
 from lib.notebooks import find_sources
 from lib.run import main, run
 
@@ -89,20 +91,57 @@ def test_a_chapter_asked_for_by_name_runs_even_unchanged(executed, chapters, tmp
 
 
 def project(tmp_path):
-    for name in ("lib/book", "data/reference"):
+    """A chapter imports ``a`` and this ``b``, in a function; chapters are executed by ``pool``, which imports ``engine``; ``c`` is imported by nobody."""
+    for name in ("lib/book", "lib/kinds", "data/reference", "data/own/mine"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("lib/a.py", "lib/pages.py", "lib/book/conf.py", "data/reference/patients.csv", "requirements.txt"):
-        (tmp_path / name).write_text("1")
+    files = {"lib/a.py": "def work():\n    from lib.kinds import (  # of b\n        other,\n        b,\n    )\n", "lib/pool.py": "import os; import lib.engine as engine\n"}
+    for name in ("lib/__init__.py", "lib/kinds/__init__.py", "lib/kinds/b.py", "lib/c.py", "lib/engine.py", "lib/terms.csv", "lib/pages.py", "lib/book/conf.py",
+                 "data/reference/patients.csv", "data/README.md", "data/own/mine/patients.csv", "requirements.txt", *files):
+        (tmp_path / name).write_text(files.get(name, "1"))
     return tmp_path
 
 
-@pytest.mark.parametrize(("name", "counts"), [("lib/a.py", True), ("data/reference/patients.csv", True), ("requirements.txt", True), ("lib/book/conf.py", False), ("lib/pages.py", False)])
-def test_code_data_and_lock_count_and_the_look_of_pages_does_not(chapters, tmp_path, name, counts):
-    sources, root = find_sources(chapters), project(tmp_path / "project")
+@pytest.mark.parametrize(("name", "counts_for"), [
+    ("lib/a.py", ["01_a", "05_verdict"]), ("lib/kinds/b.py", ["01_a", "05_verdict"]), ("lib/kinds/__init__.py", ["01_a", "05_verdict"]), ("lib/c.py", []),
+    *((name, NAMES) for name in ("lib/pool.py", "lib/engine.py", "lib/__init__.py", "lib/terms.csv", "data/reference/patients.csv", "requirements.txt")),
+    *((name, []) for name in ("lib/book/conf.py", "lib/pages.py", "data/README.md", "data/own/mine/patients.csv"))])
+def test_what_a_chapter_follows_from_counts_for_it_and_the_look_of_pages_and_cohorts_of_ones_own_do_not(chapters, tmp_path, name, counts_for):
+    source, root = chapters / "01_a.py", project(tmp_path / "project")
+    source.write_text(source.read_text() + "\nimport lib.a\n")
+    sources = find_sources(chapters)
     before = chapter_keys(sources, {}, root)
-    (root / name).write_text("2")
+    (root / name).write_text((root / name).read_text() + "\n# changed")
     after = chapter_keys(sources, {}, root)
-    assert [after[key] != before[key] for key in before] == [counts] * len(sources)
+    assert [key for key in before if after[key] != before[key]] == list(counts_for)
+
+
+@pytest.mark.parametrize("statement", ["from lib.a import work", "    from lib.a import (work,\n  other)", "import numpy, lib.a", "if True: import lib.a", "x = 1; from lib import a",
+                                       "from lib \\\n  import a", "import numpy, \\\n lib.a as b", "\tfrom lib import other, a as b  # comment", "from lib import (  # all\n  a\n)"])
+def test_an_import_is_found_however_it_is_written(tmp_path, statement):
+    root = project(tmp_path / "project")
+    compile(f"if True:\n{statement}" if statement[0].isspace() else statement, "statement", "exec")
+    (root / "entrance.py").write_text(f"x = 1\n{statement}\n")
+    assert root / "lib" / "a.py" in reached_from(root / "entrance.py", root)
+
+
+def test_every_import_of_the_project_is_found():
+    for path in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "notebooks").glob("*.py")]:
+        text = path.read_text("utf-8")
+        named = {name for name in imported_names(ast.parse(text)) if name.split(".")[0] == "lib"}
+        assert named <= set(_imported_of_ours(text)), path
+        assert not re.search(r"import_module|__import__", text) or path.name == "preheated.py", f"{path}: `reached_from` does not follow this"
+
+
+def test_a_chapter_that_is_executed_loads_nothing_of_ours_but_what_it_is_found_to_follow_from(tmp_path):
+    program = "import runpy, sys; runpy.run_path(sys.argv[1]); print('\\n'.join(module.__file__ for name, module in sys.modules.items() if name.split('.')[0] == 'lib'))"
+    for product in ("results", "tables", "figures", "notebooks"):
+        (tmp_path / product).mkdir()
+    environment = {**os.environ, "STUDY_OUT": str(tmp_path), "MPLBACKEND": "agg"}
+    for source in sorted(find_sources(ROOT / "notebooks"), key=lambda source: source.runs_last):
+        done = subprocess.run([sys.executable, "-c", program, source.path], cwd=source.path.parent, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        loaded = {Path(line) for line in done.stdout.splitlines() if line.startswith(str(ROOT / "lib"))}
+        assert len(loaded) > 5 and loaded <= reached_from(source.path), source.name
 
 
 def test_a_cohort_of_ones_own_counts_by_its_content(chapters, tmp_path):
@@ -113,6 +152,39 @@ def test_a_cohort_of_ones_own_counts_by_its_content(chapters, tmp_path):
     before = chapter_keys(sources, changes, root)
     (cohort / "patients.csv").write_text("b")
     assert not set(before.values()) & set(chapter_keys(sources, changes, root).values())
+
+
+@pytest.mark.parametrize(("named", "counts"), [("own/mine", True), ("../data/own/mine", True), ("reference", False)])
+def test_a_cohort_of_ones_own_counts_where_a_chapter_is_given_it_in_its_parameters_cell(chapters, tmp_path, named, counts):
+    root, source = project(tmp_path / "project"), chapters / "01_a.py"
+    source.write_text(source.read_text().replace("conf_level = 0.95", f"conf_level = 0.95\ncohort = {named!r}"))
+    sources = find_sources(chapters)
+    before = chapter_keys(sources, {}, root)
+    (root / "data" / "own" / "mine" / "patients.csv").write_text("2")
+    after = chapter_keys(sources, {}, root)
+    assert [key for key in before if after[key] != before[key]] == (["01_a", "05_verdict"] if counts else [])
+
+
+@pytest.mark.parametrize("damage", ["html/index.html", "html/01_a.html", "report.docx"])
+def test_pages_and_the_report_that_are_gone_are_made_again_and_no_chapter_is_executed(chapters, tmp_path, monkeypatch, damage):
+    out = tmp_path / "out"
+    assert main(["--out", str(out)], chapters) == 0
+    before = (out / damage).read_bytes()
+    (out / damage).unlink()
+    monkeypatch.setattr("lib.run._execute", None)
+    assert main(["--changed", "--out", str(out)], chapters) == 0
+    assert damage == "report.docx" or (out / damage).read_bytes() == before
+    assert (out / damage).is_file()
+    made = (out / damage).stat().st_mtime_ns
+    assert main(["--changed", "--out", str(out)], chapters) == 0 and (out / damage).stat().st_mtime_ns == made
+
+
+def test_chapters_asked_for_by_name_with_their_pages_are_not_made_twice(chapters, tmp_path):
+    out = tmp_path / "out"
+    assert main(["--changed", "--out", str(out), "01_a"], chapters) == 0
+    made = (out / "html" / "index.html").stat().st_mtime_ns
+    assert main(["--changed", "--out", str(out), "01_a"], chapters) == 0
+    assert (out / "html" / "index.html").stat().st_mtime_ns == made
 
 
 def test_a_folder_without_a_run_needs_everything(tmp_path):

@@ -3,7 +3,7 @@
     python tests/benchmarks/measure.py [--quick]
 
 Takes about half an hour on two quiet cores (``--quick``: no million patients, one repetition). Each benchmark leaves its
-output beside itself; the table goes between the marks in the README, with the date and the machine's load.
+output beside itself; the table goes to ``costs.txt`` and between the marks in the README, with the date and the machine's load.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ def write_table(rows, load):
     lines = ["| Work | Seconds | Memory, GiB | Disk, MB |", "|---|---:|---:|---:|"]
     lines += [f"| {work} | {seconds:.{0 if seconds >= 10 else 1}f} | {memory / GIB:.1f} | {disk / MB:.0f} |" for work, seconds, memory, disk in rows]
     note = f"Measured by `python tests/benchmarks/measure.py`: {described()}, load average {load:.1f} before. Disk is what a run writes."
+    Path(__file__).with_name("costs.txt").write_text("\n".join([*lines, "", note, ""]), encoding="utf-8")
     block = "\n".join([BEGIN, "## Costs", "", *lines, "", note, END])
     text = README.read_text("utf-8")
     if BEGIN in text:

@@ -1,12 +1,11 @@
 """The figures of the trust suites: kept with the hash of the code they were measured on, and shown in the README."""
 
-import ast
 import hashlib
 import json
 import re
 from pathlib import Path
 
-from lib.freshness import imported_names
+from lib.freshness import reached_from
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = Path(__file__).with_name("figures.json")
@@ -24,23 +23,11 @@ ENTRANCES = {"fuzzing": Path("tests/trust/fuzz.py")}
 def hash_of_lib(suite=None, root=ROOT):
     """A digest of the Python files of ``lib/`` that a suite's figures follow from, by name and content; without a suite, of all."""
     digest = hashlib.sha256()
-    for path in reached_from(root / ENTRANCES[suite], root) if suite in ENTRANCES else sorted((root / "lib").rglob("*.py")):
+    for path in sorted(reached_from(root / ENTRANCES[suite], root)) if suite in ENTRANCES else sorted((root / "lib").rglob("*.py")):
         content = path.read_bytes()
         digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode())
         digest.update(content)
     return digest.hexdigest()
-
-
-def reached_from(entrance, root=ROOT):
-    """Files of ``lib/`` that a file imports, or that these import, wherever in them the import stands."""
-    reached, new = set(), {entrance}
-    while new:
-        reached |= new
-        names = {name for path in new for name in imported_names(ast.parse(path.read_text("utf-8"))) if name.split(".")[0] == "lib"}
-        packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
-        candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
-        new = {path for path in candidates if path.is_file()} - reached
-    return sorted(reached - {entrance})
 
 
 def read():
