@@ -115,7 +115,7 @@ def _run(options, notebooks):
 def _parse(arguments):
     parser = argparse.ArgumentParser(prog="python -m lib.run", description="Recompute the study and make its pages.")
     parser.add_argument("notebook", nargs="*", metavar="NOTEBOOK", help="chapters to run, such as 04_survival; all when none is named")
-    parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, any folder with the tables of a cohort, or many in quotes: 'sites/*'")
+    parser.add_argument("--cohort", metavar="FOLDER", help="a folder under data/, any folder with the tables of a cohort, or many in quotes: 'cohorts/sites/*'")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="with many cohorts: a Dask scheduler such as tcp://host:8786, instead of this machine")
     parser.add_argument("--allow", action="append", default=[], metavar="COLUMN", help="with --cohort: this column looks identifying and is not")
     parser.add_argument("--print-files", action="store_true", help="with many cohorts: also write figures and tables as files for print and for Word, as a run of one does")
@@ -162,19 +162,29 @@ def compare(first, second, out=None):
 
 
 def many_sites(sources, given, options):
-    """Run all chapters for each folder of a pattern; 1 when a site failed, each named with its reason."""
-    from lib.sites import find_sites, run_sites  # Dask takes a second to load
+    """Run all chapters for each folder of a pattern; 1 when a site failed, each named with its reason.
 
-    sites, changes = find_sites(options.cohort), changed_parameters(sources, given)
+    Raises
+    ------
+    NotebookError, lib.parameters.ParameterError
+        When the command line is wrong, before anything is run or written.
+    """
+    from lib.sites import find_sites, refuse_unfit, run_sites  # Dask takes a second to load
+
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
+    changes = changed_parameters(sources, given)
+    sites, left_aside = find_sites(options.cohort, out)
+    refuse_unfit(sites, out)
+    if left_aside:
+        print(f"Left aside, since a site is a folder: {', '.join(left_aside)}.", file=sys.stderr)
     try:
         with locked(out):
-            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.print_files)
+            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.print_files, options.allow)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"Stopped; the sites that were complete are in {out}.", file=sys.stderr)
+        print(f"Stopped; the sites that were complete are in {out}, which has no summary of this run.", file=sys.stderr)
         return 130
     for site, reason in sorted(failures.items()):
         print(f"{site}: {reason}", file=sys.stderr)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from glob import glob
 from html import escape
 from pathlib import Path
@@ -13,9 +14,12 @@ from dask.distributed import Client, LocalCluster, as_completed
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
+from lib import ADMITTED
 from lib.cohort_files import is_cohort
+from lib.contract import CohortError
 from lib.environment import fixed_environment, set_environment
 from lib.execute import execute_chapter
+from lib.intake.output import refuse_tracked
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
 from lib.preheated import begin_server, is_possible
@@ -26,29 +30,48 @@ RETRIES = 2
 PRODUCTS = ("results", "tables", "figures", "notebooks")
 
 
-def find_sites(pattern):
-    """The folders that a pattern names, each with a table of patients.
+def find_sites(pattern, out):
+    """The folders that a pattern names, the output folder left out, and the names of what is no folder.
 
     Raises
     ------
     NotebookError
-        When there is none, or two of them have one name.
+        When no folder holds a table of patients, two have one name, or a name is taken.
     """
-    folders = sorted(Path(path).resolve() for path in glob(str(Path(pattern).expanduser())) if is_cohort(Path(path)))
-    if not folders:
+    found = sorted(Path(path).resolve() for path in glob(str(Path(pattern).expanduser())))
+    folders = [path for path in found if path.is_dir() and (path != out or is_cohort(path))]
+    if not any(map(is_cohort, folders)):
         raise NotebookError(f"--cohort {pattern}: no folder of that pattern holds a patients.csv or patients.parquet.")
     names = [folder.name for folder in folders]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise NotebookError(f"--cohort {pattern}: two folders are called {twice[0]}; give each site a name of its own.")
-    return folders
+    if taken := [name for name in names if name in ("summary.csv", "summary.html") or name.startswith(".")]:
+        raise NotebookError(f"--cohort {pattern}: no site can be called {taken[0]}; give it another name.")
+    return folders, [path.name for path in found if not path.is_dir()]
 
 
-def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False):
-    """Execute all chapters of all sites, and write the summary.
+def refuse_unfit(sites, out):
+    """Refuse an output folder that may not hold results of these sites, before anything is run.
+
+    Raises
+    ------
+    NotebookError
+    """
+    if any(out / site.name == site for site in sites):
+        raise NotebookError(f"--out {out}: the cohorts themselves lie there; name another folder.")
+    try:
+        refuse_tracked(out)
+    except CohortError as error:
+        raise NotebookError(str(error)) from None
+
+
+def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False, allow=()):
+    """Execute chapters of all sites, and write the summary.
 
     Parameters
     ----------
     sources : list of lib.notebooks.Source
+        The chapters to execute.
     changes : dict of str to dict
         Chapter name to the parameters that differ from its defaults, the cohort left out.
     sites : list of pathlib.Path
@@ -64,23 +87,34 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     print_files : bool
         Write figures as PNG, SVG and PDF and tables as Word files too, which take as long as all else; the executed
         chapters show both, and a run of one site writes them.
+    allow : sequence of str
+        Columns that look identifying and are not.
 
     Returns
     -------
     dict of str to str
         Site to the sentence that says why it failed, for those that did.
     """
+    from lib.run import STAGING  # the runner calls this module
+
     out.mkdir(parents=True, exist_ok=True)
     ordered = sorted(sources, key=lambda source: source.turn)
     jobs = [(source.path, changes.get(source.name, {})) for source in ordered]
     failures = {}
-    with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
-        futures = {client.submit(run_site, site, jobs, out, timeout_s, print_files, pure=False): site.name for site in sites}
-        for future in as_completed(futures):
-            if failure := _failure(future):
-                failures[futures[future]] = failure
-            bar.update()
-    write_summary(out, [site.name for site in sites], failures)
+    shutil.rmtree(out / STAGING, ignore_errors=True)
+    (out / STAGING).mkdir()
+    try:
+        shelter = Path(tempfile.mkdtemp(dir=out / STAGING))
+        with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
+            futures = {client.submit(run_site, site, jobs, out, shelter, timeout_s, print_files, allow, pure=False): site.name for site in sites}
+            for future in as_completed(futures):
+                if failure := _failure(future):
+                    failures[futures[future]] = failure
+                bar.update()
+    finally:
+        shutil.rmtree(out / STAGING, ignore_errors=True)
+    names = [site.name for site in sites]
+    write_summary(out, names, failures)
     return failures
 
 
@@ -116,7 +150,7 @@ def _failure(future):
     return " ".join(str(error).strip().splitlines()[:2])  # a refused cohort names its first problem on the second line
 
 
-def run_site(site, jobs, out, timeout_s, print_files=False):
+def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=()):
     """Execute the chapters of one site; its folder changes only when all have succeeded.
 
     Where the worker can, its kernels are forked from a Python that has imported the libraries (`lib.preheated`).
@@ -128,33 +162,46 @@ def run_site(site, jobs, out, timeout_s, print_files=False):
     jobs : list of (pathlib.Path, dict)
         Each chapter's file and changed parameters, those that read the others last.
     out : pathlib.Path
+    shelter : pathlib.Path
+        Where the run's unfinished files lie; once it is gone, so is the run, and nothing more is written.
     timeout_s : float
     print_files : bool
+    allow : sequence of str
 
     Returns
     -------
     str
         The site's name.
-    """
-    from lib.run import publish  # the runner calls this module
 
-    staging = out / f".{site.name}"
-    shutil.rmtree(staging, ignore_errors=True)
-    for product in PRODUCTS:
-        (staging / product).mkdir(parents=True)
+    Raises
+    ------
+    lib.run.RunError, lib.execute.ChapterError
+        When the cohort may not be analysed, as a run of it alone would say, or a chapter fails.
+    """
+    from lib.run import admit, own_cohort, publish  # the runner calls this module
+
+    # the server outlives the site, so it begins before temporary files go into the site's folder
+    if is_possible():
+        begin_server(fixed_environment())
+    folder, staging = out / site.name, shelter / site.name
+    admitted = admit(site, folder, allow) if own_cohort({"cohort": str(site)}) else None
+    shutil.rmtree(staging, ignore_errors=True)  # of a worker that was lost
+    staging.mkdir()
     try:
-        # the server outlives the site, so it begins before temporary files go into the site's folder
-        if is_possible():
-            begin_server(fixed_environment())
+        for product in PRODUCTS:
+            (staging / product).mkdir()
         set_environment(staging)
         os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
         os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
         if not print_files:
             os.environ["STUDY_NO_PRINT_FILES"] = "1"
+        if admitted:
+            os.environ[ADMITTED] = str(admitted)
         for path, parameters in jobs:
             execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
-        publish(staging, out / site.name, PRODUCTS)
+        publish(staging, folder, PRODUCTS)
     finally:
+        os.environ.pop(ADMITTED, None)
         shutil.rmtree(staging, ignore_errors=True)
     return site.name
 

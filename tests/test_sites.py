@@ -1,6 +1,8 @@
 """Many cohorts in one command: every site executed, a lost worker replaced, a failing site named, one page over all."""
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from lib.notebooks import NotebookError
 from lib.run import main
 from lib.sites import find_sites, summary_row
+
+ROOT = Path(__file__).resolve().parents[1]
 
 WRITES = """\
 import json, os
@@ -33,17 +37,25 @@ if Path(cohort).name == "b":
     raise ValueError("the liver is missing")"""
 
 
+def write_site(folder, n, label="P"):
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = "".join(f"{label}{number},Y90,10.5,true\n" for number in range(n))
+    (folder / "patients.csv").write_text("patient,first_treatment,os_treatment_months,died\n" + rows)
+
+
 @pytest.fixture
 def sites(tmp_path):
     for name, n in (("a", 2), ("b", 3)):
-        (tmp_path / "sites" / name).mkdir(parents=True)
-        (tmp_path / "sites" / name / "patients.csv").write_text("patient\n" + "".join(f"P{number}\n" for number in range(n)))
-    (tmp_path / "sites" / "notes").mkdir()
+        write_site(tmp_path / "sites" / name, n)
     return tmp_path / "sites"
 
 
-def run(folder, sites, out):
-    return main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1"], folder)
+def run(folder, sites, out, *more):
+    return main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1", *more], folder)
+
+
+def summary(out):
+    return pd.read_csv(out / "summary.csv", dtype=str, keep_default_na=False).set_index("Site")
 
 
 def test_each_site_is_executed_even_when_a_worker_is_lost(collection, sites, tmp_path):
@@ -83,7 +95,7 @@ chapter.hand_on()"""
 ])
 def test_files_for_print_are_written_when_asked_for(collection, sites, tmp_path, asked, for_print):
     out = tmp_path / "out"
-    assert main(["--cohort", f"{sites}/*", "--out", str(out), "--processes", "1", *asked], collection(_01_a=WRITES_FOR_PRINT)) == 0
+    assert run(collection(_01_a=WRITES_FOR_PRINT), sites, out, *asked) == 0
     for site in ("a", "b"):
         made = {path.relative_to(out / site).as_posix() for path in (out / site).rglob("*.*")}
         assert made == {"results/01_a.json", "notebooks/01_a.ipynb", "tables/table_1_1.csv", "tables/table_1_1.html"} | for_print
@@ -104,10 +116,9 @@ def test_a_pattern_without_a_cohort_is_refused(collection, tmp_path, capsys):
 
 
 def test_two_sites_of_one_name_are_refused(sites, tmp_path):
-    (tmp_path / "more" / "a").mkdir(parents=True)
-    (tmp_path / "more" / "a" / "patients.csv").write_text("patient\n")
+    write_site(tmp_path / "more" / "a", 1)
     with pytest.raises(NotebookError, match="two folders are called a"):
-        find_sites(f"{tmp_path}/*/a")
+        find_sites(f"{tmp_path}/*/a", tmp_path / "out")
 
 
 def test_a_median_that_is_not_reached_says_so(tmp_path):
@@ -115,3 +126,63 @@ def test_a_median_that_is_not_reached_says_so(tmp_path):
     quantities = {"cohort.n": {"value": 4}, "os_treatment.median": {"value": float("inf")}, "os_treatment.lower": {"value": 2.0}}
     (tmp_path / "a" / "results" / "04.json").write_text(json.dumps({"quantities": quantities}))
     assert summary_row(tmp_path, "a", "")["Median survival from first treatment, months (interval)"] == "not reached (2.0 to not reached)"
+
+
+# -- whose patients they are -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("place", "says"), [
+    (ROOT / "pages here", "expected a folder that version control ignores"),
+    ("sites", "the cohorts themselves lie there"),
+])
+def test_an_output_folder_that_may_not_hold_results_is_refused_before_anything_is_run(collection, sites, tmp_path, capsys, place, says):
+    assert run(collection(_01_a=f"from pathlib import Path\nPath({str(tmp_path)!r}, 'ran').touch()"), sites, tmp_path / place) == 2
+    error = capsys.readouterr().err
+    assert says in error and error.count("\n") == 1
+    assert not (ROOT / "pages here").exists() and not (tmp_path / "ran").exists()
+    assert sorted(path.name for path in sites.rglob("*")) == ["a", "b", "patients.csv", "patients.csv"]
+
+
+def test_a_site_that_could_tell_who_its_patients_are_fails_unless_its_column_is_allowed(collection, sites, tmp_path, capsys):
+    write_site(sites / "b", 3, label="812340")
+    folder, out = collection(_01_a=WRITES.format(before="")), tmp_path / "out"
+    assert run(folder, sites, out) == 1
+    assert re.fullmatch("b: The cohort was not read, .* nothing like a record number.*", capsys.readouterr().err.strip())
+    assert summary(out).Run["a"] == "complete" and "nothing like a record number" in summary(out).Run["b"]
+    assert "nothing like a record number" in (out / "summary.html").read_text() and not (out / "b").exists()
+    assert run(folder, sites, out, "--allow", "patient") == 0
+
+
+def test_a_site_that_version_control_could_pick_up_fails(collection, sites, tmp_path, capsys):
+    (sites / "b" / ".git").mkdir()
+    out = tmp_path / "out"
+    assert run(collection(_01_a=WRITES.format(before="")), sites, out) == 1
+    assert capsys.readouterr().err.startswith(f"b: {sites}/b, whole file: expected a folder that version control ignores")
+    assert summary(out).Run["a"] == "complete" and not (out / "b").exists()
+
+
+# -- what is asked for, and what is found ----------------------------------------------------------------
+
+
+def test_an_empty_folder_is_a_site_that_failed_and_a_file_is_left_aside(collection, sites, tmp_path, capsys):
+    (sites / "empty").mkdir()
+    (sites / "letter.txt").write_text("")
+    out = tmp_path / "out"
+    assert run(collection(_01_a=WRITES.format(before="")), sites, out) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "Left aside, since a site is a folder: letter.txt."
+    assert [line for line in said if line.startswith("empty: ") and "patients.csv" in line]
+    assert list(summary(out).index) == ["a", "b", "empty"] and "patients.csv" in summary(out).Run["empty"]
+    assert "3 sites, 1 not complete" in (out / "summary.html").read_text()
+
+
+def test_the_output_folder_is_no_site_even_where_the_pattern_names_it(sites):
+    (sites / "out").mkdir()
+    assert find_sites(f"{sites}/*", sites / "out") == ([sites / "a", sites / "b"], [])
+
+
+@pytest.mark.parametrize("name", ["summary.csv"])
+def test_a_site_whose_name_is_taken_is_refused(sites, tmp_path, name):
+    write_site(sites / name, 1)
+    with pytest.raises(NotebookError, match=f"no site can be called {name}; give it another name"):
+        find_sites(f"{sites}/*", tmp_path / "out")
