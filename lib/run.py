@@ -174,7 +174,7 @@ def many_sites(sources, given, options):
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
     changes = changed_parameters(sources, given)
     sites, left_aside = find_sites(options.cohort, out)
-    refuse_unfit(sites, out)
+    refuse_unfit(sites, out, options.scheduler)
     if left_aside:
         print(f"Left aside, since a site is a folder: {', '.join(left_aside)}.", file=sys.stderr)
     try:

@@ -3,14 +3,21 @@
 import json
 import os
 import shutil
+import signal
+import sys
 import tempfile
+from contextlib import ExitStack, contextmanager, suppress
 from glob import glob
 from html import escape
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import dask
 import pandas as pd
+import psutil
 from dask.distributed import Client, LocalCluster, as_completed
+from distributed.comm.addressing import parse_address, parse_host_port
+from distributed.comm.registry import get_backend
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
@@ -28,6 +35,9 @@ from lib.tables import write_csv
 #: A site is given to another worker so many times when its worker is lost, and then named as failed.
 RETRIES = 2
 PRODUCTS = ("results", "tables", "figures", "notebooks")
+
+#: Seconds after which a cluster without workers is told of.
+PATIENCE_S = 5
 
 
 def find_sites(pattern, out):
@@ -50,8 +60,8 @@ def find_sites(pattern, out):
     return folders, [path.name for path in found if not path.is_dir()]
 
 
-def refuse_unfit(sites, out):
-    """Refuse an output folder that may not hold results of these sites, before anything is run.
+def refuse_unfit(sites, out, scheduler=None):
+    """Refuse an output folder that may not hold results of these sites, and an address that is none, before anything is run.
 
     Raises
     ------
@@ -63,6 +73,13 @@ def refuse_unfit(sites, out):
         refuse_tracked(out)
     except CohortError as error:
         raise NotebookError(str(error)) from None
+    if scheduler:
+        try:
+            scheme, place = parse_address(scheduler)
+            get_backend(scheme)
+            parse_host_port(place)
+        except ValueError:
+            raise NotebookError(f"--scheduler {scheduler}: expected the address of a Dask scheduler, such as tcp://host:8786.") from None
 
 
 def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False, allow=()):
@@ -121,23 +138,59 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
 def _client(scheduler, n_processes):
     # a daemon may not have kernels forked
     dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False, "distributed.worker.profile.enabled": False})
-    return Client(scheduler) if scheduler else _OwnCluster(n_processes)
+    return _of_cluster(scheduler) if scheduler else _of_this_machine(n_processes)
 
 
-class _OwnCluster:
-    """A client with a cluster of its own on this machine; both end together."""
+@contextmanager
+def _of_cluster(scheduler):
+    """A client of a cluster that is there, which may still wait for its workers."""
+    from lib.run import RunError
 
-    def __init__(self, n_processes):
-        self._n_processes = n_processes
+    try:
+        client = Client(scheduler)
+    except OSError:
+        raise RunError(f"The scheduler at {scheduler} does not answer; start it, or correct the address.") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE_S)
+        except TimeoutError:
+            print(f"The scheduler at {scheduler} has no workers yet; the sites wait for the first, Ctrl-C ends the wait.", file=sys.stderr)
+        yield client
 
-    def __enter__(self):
-        self._cluster = LocalCluster(n_workers=self._n_processes, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50)
-        self._client = Client(self._cluster)
-        return self._client
 
-    def __exit__(self, *error):
-        self._client.close()
-        self._cluster.close()
+@contextmanager
+def _of_this_machine(n_processes):
+    """A client with a cluster of its own; all processes end with it."""
+    ctrl_c = {signal.SIGINT}
+    resource_tracker.ensure_running()  # begun later, it would let Ctrl-C through again
+    with ExitStack() as stack:
+        # Ctrl-C is for this thread alone, and waits while it begins or ends the cluster, whose threads and processes never hear of it
+        stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_BLOCK, ctrl_c))
+        cluster = stack.enter_context(LocalCluster(n_workers=max(1, n_processes), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50))
+        client = stack.enter_context(Client(cluster))
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ctrl_c)
+            yield client
+        except BaseException:
+            _end(cluster)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ctrl_c)
+
+
+def _end(cluster):
+    """End a cluster's workers at once, and wait until their kernels are gone, which end with them: nothing that still runs is wanted."""
+    family = []
+    for nanny in cluster.workers.values():
+        nanny.close_gracefully()  # it would begin another worker
+        with suppress(psutil.NoSuchProcess):  # lost a moment ago
+            if nanny.pid:
+                worker = psutil.Process(nanny.pid)
+                family += worker.children(recursive=True)
+                worker.kill()
+    for process in psutil.wait_procs(family, timeout=PATIENCE_S)[1]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _failure(future):

@@ -1,11 +1,19 @@
 """Many cohorts in one command: every site executed, a lost worker replaced, a failing site named, one page over all."""
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
+from dask.distributed import LocalCluster
 
 from lib.notebooks import NotebookError
 from lib.run import main
@@ -164,6 +172,16 @@ def test_a_site_that_version_control_could_pick_up_fails(collection, sites, tmp_
 # -- what is asked for, and what is found ----------------------------------------------------------------
 
 
+@pytest.mark.parametrize(("arguments", "says"), [
+    (["--scheduler", "nonsense"], "--scheduler nonsense: expected the address of a Dask scheduler, such as tcp://host:8786."),
+    (["--scheduler", "carrier://pigeon:1"], "--scheduler carrier://pigeon:1: expected the address"),
+])
+def test_an_option_that_many_sites_cannot_heed_gets_one_sentence_and_exit_2(collection, sites, tmp_path, capsys, arguments, says):
+    assert run(collection(_01_a="pass"), sites, tmp_path / "out", *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(says) and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
 def test_an_empty_folder_is_a_site_that_failed_and_a_file_is_left_aside(collection, sites, tmp_path, capsys):
     (sites / "empty").mkdir()
     (sites / "letter.txt").write_text("")
@@ -186,3 +204,41 @@ def test_a_site_whose_name_is_taken_is_refused(sites, tmp_path, name):
     write_site(sites / name, 1)
     with pytest.raises(NotebookError, match=f"no site can be called {name}; give it another name"):
         find_sites(f"{sites}/*", tmp_path / "out")
+
+
+# -- a cluster, and Ctrl-C -------------------------------------------------------------------------------
+
+
+def test_a_scheduler_without_workers_is_told_of_and_waited_for(collection, sites, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lib.sites.PATIENCE_S", 0.5)
+    with LocalCluster(n_workers=0, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster:
+        later = threading.Timer(2, cluster.scale, [1])
+        later.start()
+        assert run(collection(_01_a=WRITES.format(before="")), sites, tmp_path / "out", "--scheduler", cluster.scheduler_address) == 0
+        later.join()
+    assert capsys.readouterr().err == f"The scheduler at {cluster.scheduler_address} has no workers yet; the sites wait for the first, Ctrl-C ends the wait.\n"
+    assert set(summary(tmp_path / "out").Run) == {"complete"}
+
+
+def test_a_scheduler_that_does_not_answer_is_named(collection, sites, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lib.sites.Client", lambda address: (_ for _ in ()).throw(OSError(f"Timed out trying to connect to {address} after 30 s")))
+    assert run(collection(_01_a="pass"), sites, tmp_path / "out", "--scheduler", "tcp://127.0.0.1:1") == 1
+    assert capsys.readouterr().err == "The scheduler at tcp://127.0.0.1:1 does not answer; start it, or correct the address.\n"
+
+
+@pytest.mark.parametrize("moment", ["workers begin", "a cell runs"])
+def test_ctrl_c_ends_many_sites_in_one_sentence_with_nothing_half_made(collection, sites, tmp_path, moment):
+    folder, out = collection(_01_a="import os, time\nfrom pathlib import Path\nPath(os.environ['STUDY_OUT'], 'reached').touch()\ntime.sleep(120)"), tmp_path / "out"
+    program = "import sys; from lib.run import main; sys.exit(main(sys.argv[2:], sys.argv[1]))"
+    runner = subprocess.Popen([sys.executable, "-c", program, folder, "--cohort", f"{sites}/*", "--processes", "2", "--out", out], cwd=ROOT,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    end = time.monotonic() + 90
+    while not (list(out.rglob("reached")) if moment == "a cell runs" else len(psutil.Process(runner.pid).children()) >= 2):
+        assert time.monotonic() < end and runner.poll() is None, f"the moment never came: {runner.communicate()}"
+        time.sleep(0.02)
+    family = psutil.Process(runner.pid).children(recursive=True)
+    os.killpg(runner.pid, signal.SIGINT)  # as a terminal does; the group is the runner's own
+    _, said = runner.communicate(timeout=60)
+    assert (runner.returncode, said) == (130, f"Stopped; the sites that were complete are in {out}, which has no summary of this run.\n")
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert [path.name for path in out.iterdir()] == [".lock"]
