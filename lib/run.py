@@ -80,8 +80,10 @@ def _run(options, notebooks):
         if own_cohort(given):
             sources = [source for source in sources if not source.about_publication]
         asked = choose(sources, options.notebook)
-        if options.cohort and has_magic(options.cohort):
-            return many_sites(sources, given, options)
+        many = bool(options.cohort and has_magic(options.cohort))
+        refuse_ignored(options, many)
+        if many:
+            return many_sites(asked, given, options, whole=len(asked) == len(sources))
         if options.cohort:
             given["cohort"] = cohort_parameter(options.cohort)
         if "paper" in given:
@@ -161,8 +163,26 @@ def compare(first, second, out=None):
     return 0
 
 
-def many_sites(sources, given, options):
-    """Run all chapters for each folder of a pattern; 1 when a site failed, each named with its reason.
+def refuse_ignored(options, many):
+    """Refuse options that one cohort, or many at once, would have no use for.
+
+    Raises
+    ------
+    NotebookError
+        With the option's name.
+    """
+    if options.scheduler and not many:
+        raise NotebookError("--scheduler is for many cohorts at once, such as --cohort 'cohorts/sites/*'; leave it out.")
+    if options.refresh and many:
+        raise NotebookError("--refresh writes the published analysis; leave out -p and --cohort.")
+    if options.changed and many:
+        raise NotebookError("--changed is for one cohort at a time; leave it out, and name the chapters that are to be run.")
+    if not options.preheated and many:
+        raise NotebookError("--no-preheated is for one cohort at a time; leave it out, the outputs are the same.")
+
+
+def many_sites(asked, given, options, whole=True):
+    """Run chapters for each folder of a pattern; 1 when a site failed, each named with its reason.
 
     Raises
     ------
@@ -172,14 +192,14 @@ def many_sites(sources, given, options):
     from lib.sites import find_sites, refuse_unfit, run_sites  # Dask takes a second to load
 
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
-    changes = changed_parameters(sources, given)
+    changes = changed_parameters(asked, given)
     sites, left_aside = find_sites(options.cohort, out)
     refuse_unfit(sites, out, options.scheduler)
     if left_aside:
         print(f"Left aside, since a site is a folder: {', '.join(left_aside)}.", file=sys.stderr)
     try:
         with locked(out):
-            failures = run_sites(sources, changes, sites, out, options.scheduler, options.processes, options.timeout, options.print_files, options.allow)
+            failures = run_sites(asked, changes, sites, out, options.scheduler, options.processes, options.timeout, options.print_files, options.allow, whole)
     except (RunError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

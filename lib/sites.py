@@ -82,7 +82,7 @@ def refuse_unfit(sites, out, scheduler=None):
             raise NotebookError(f"--scheduler {scheduler}: expected the address of a Dask scheduler, such as tcp://host:8786.") from None
 
 
-def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False, allow=()):
+def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeout_s=600, print_files=False, allow=(), whole=True):
     """Execute chapters of all sites, and write the summary.
 
     Parameters
@@ -106,6 +106,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
         chapters show both, and a run of one site writes them.
     allow : sequence of str
         Columns that look identifying and are not.
+    whole : bool
+        Whether these are all chapters; otherwise each site keeps what the others have written.
 
     Returns
     -------
@@ -123,7 +125,7 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     try:
         shelter = Path(tempfile.mkdtemp(dir=out / STAGING))
         with _client(scheduler, n_processes) as client, tqdm(total=len(sites), desc="sites", unit="site", disable=None) as bar:
-            futures = {client.submit(run_site, site, jobs, out, shelter, timeout_s, print_files, allow, pure=False): site.name for site in sites}
+            futures = {client.submit(run_site, site, jobs, out, shelter, timeout_s, print_files, allow, whole, pure=False): site.name for site in sites}
             for future in as_completed(futures):
                 if failure := _failure(future):
                     failures[futures[future]] = failure
@@ -203,7 +205,7 @@ def _failure(future):
     return " ".join(str(error).strip().splitlines()[:2])  # a refused cohort names its first problem on the second line
 
 
-def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=()):
+def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), whole=True):
     """Execute the chapters of one site; its folder changes only when all have succeeded.
 
     Where the worker can, its kernels are forked from a Python that has imported the libraries (`lib.preheated`).
@@ -220,6 +222,7 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=()):
     timeout_s : float
     print_files : bool
     allow : sequence of str
+    whole : bool
 
     Returns
     -------
@@ -242,7 +245,10 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=()):
     staging.mkdir()
     try:
         for product in PRODUCTS:
-            (staging / product).mkdir()
+            if not whole and (folder / product).is_dir():
+                shutil.copytree(folder / product, staging / product)
+            else:
+                (staging / product).mkdir()
         set_environment(staging)
         os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
         os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
@@ -283,7 +289,7 @@ def summary_row(out, site, failure):
     return {
         "Site": site,
         "Patients": "–" if n is None else str(n),
-        "Median survival from first treatment, months (interval)": f"{months(median)} ({limits})" if n else "–",
+        "Median survival from first treatment, months (interval)": f"{months(median)} ({limits})" if "os_treatment.median" in found else "–",
         "Responded, mRECIST": share("mrecist.total.orr.count"),
         "Laboratory toxicity of grade 3": share("lab_toxicity.grade_3.count"),
         "Run": failure or "complete",

@@ -172,7 +172,21 @@ def test_a_site_that_version_control_could_pick_up_fails(collection, sites, tmp_
 # -- what is asked for, and what is found ----------------------------------------------------------------
 
 
+def test_a_chapter_asked_for_is_run_alone_and_the_others_results_stay(collection, sites, tmp_path):
+    folder, out = collection(_01_a=WRITES.format(before=""), _02_b="print(1)", _03_c="print(1)"), tmp_path / "out"
+    assert run(folder, sites, out) == 0
+    before = {path.name: path.stat().st_mtime_ns for path in (out / "b" / "notebooks").iterdir()}
+    assert run(folder, sites, out, "02_b", "03") == 0
+    after = {path.name: path.stat().st_mtime_ns for path in (out / "b" / "notebooks").iterdir()}
+    assert {name for name in after if after[name] == before[name]} == {"01_a.ipynb"} and len(after) == 3
+    assert summary(out).Patients["b"] == "3"
+
+
 @pytest.mark.parametrize(("arguments", "says"), [
+    (["--refresh"], "--refresh writes the published analysis"),
+    (["--changed"], "--changed is for one cohort at a time"),
+    (["--no-preheated"], "--no-preheated is for one cohort at a time"),
+    (["07_nothing"], "There is no chapter 07_nothing; there are 01_a."),
     (["--scheduler", "nonsense"], "--scheduler nonsense: expected the address of a Dask scheduler, such as tcp://host:8786."),
     (["--scheduler", "carrier://pigeon:1"], "--scheduler carrier://pigeon:1: expected the address"),
 ])
@@ -180,6 +194,11 @@ def test_an_option_that_many_sites_cannot_heed_gets_one_sentence_and_exit_2(coll
     assert run(collection(_01_a="pass"), sites, tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err
     assert error.startswith(says) and error.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_a_scheduler_for_one_cohort_is_refused(collection, sites, tmp_path, capsys):
+    assert main(["--cohort", str(sites / "a"), "--scheduler", "tcp://host:8786", "--out", str(tmp_path / "out")], collection(_01_a="pass")) == 2
+    assert capsys.readouterr().err.startswith("--scheduler is for many cohorts at once") and not (tmp_path / "out").exists()
 
 
 def test_an_empty_folder_is_a_site_that_failed_and_a_file_is_left_aside(collection, sites, tmp_path, capsys):
