@@ -189,7 +189,7 @@ def many_sites(asked, given, options, whole=True):
     NotebookError, lib.parameters.ParameterError
         When the command line is wrong, before anything is run or written.
     """
-    from lib.sites import find_sites, refuse_unfit, run_sites  # Dask takes a second to load
+    from lib.sites import earlier_results, find_sites, refuse_unfit, run_sites  # Dask takes a second to load
 
     out = Path(options.out).resolve() if options.out else ROOT / "build" / "sites"
     changes = changed_parameters(asked, given)
@@ -208,6 +208,8 @@ def many_sites(asked, given, options, whole=True):
         return 130
     for site, reason in sorted(failures.items()):
         print(f"{site}: {reason}", file=sys.stderr)
+    for site, folder in earlier_results(out, failures).items():
+        print(f"Earlier results of {site} lie in {out / folder}, they are not of this run.", file=sys.stderr)
     print(out / "summary.html")
     return 1 if failures else 0
 

@@ -11,6 +11,7 @@ from glob import glob
 from html import escape
 from multiprocessing import resource_tracker
 from pathlib import Path
+from urllib.parse import quote
 
 import dask
 import pandas as pd
@@ -36,6 +37,13 @@ from lib.tables import write_csv
 RETRIES = 2
 PRODUCTS = ("results", "tables", "figures", "notebooks")
 
+#: An empty file in a folder that holds results of a site and nothing else: only such a folder is ever moved or removed.
+MADE = ".site"
+
+#: Below the output folder, results of sites that the last run has not completed.
+EARLIER = "earlier"
+SUMMARY = ("summary.csv", "summary.html")
+
 #: Seconds after which a cluster without workers is told of.
 PATIENCE_S = 5
 
@@ -55,7 +63,7 @@ def find_sites(pattern, out):
     names = [folder.name for folder in folders]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise NotebookError(f"--cohort {pattern}: two folders are called {twice[0]}; give each site a name of its own.")
-    if taken := [name for name in names if name in ("summary.csv", "summary.html") or name.startswith(".")]:
+    if taken := [name for name in names if name in (EARLIER, *SUMMARY) or name.startswith(".")]:
         raise NotebookError(f"--cohort {pattern}: no site can be called {taken[0]}; give it another name.")
     return folders, [path.name for path in found if not path.is_dir()]
 
@@ -94,7 +102,8 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     sites : list of pathlib.Path
         From `find_sites`; a cluster's workers must see these folders and ``out`` under the same paths.
     out : pathlib.Path
-        Gets one folder a site, ``summary.csv`` and ``summary.html``.
+        Gets one folder a site, ``summary.csv`` and ``summary.html``. Earlier results of a site that is not completed
+        are moved below `EARLIER`.
     scheduler : str, optional
         Address of a Dask scheduler; without one, a cluster on this machine is made and closed.
     n_processes : int
@@ -133,6 +142,7 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
     finally:
         shutil.rmtree(out / STAGING, ignore_errors=True)
     names = [site.name for site in sites]
+    set_aside(out, set(names) - set(failures))
     write_summary(out, names, failures)
     return failures
 
@@ -244,9 +254,10 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
     shutil.rmtree(staging, ignore_errors=True)  # of a worker that was lost
     staging.mkdir()
     try:
+        kept = folder if folder.is_dir() else out / EARLIER / site.name
         for product in PRODUCTS:
-            if not whole and (folder / product).is_dir():
-                shutil.copytree(folder / product, staging / product)
+            if not whole and (kept / product).is_dir():
+                shutil.copytree(kept / product, staging / product)
             else:
                 (staging / product).mkdir()
         set_environment(staging)
@@ -259,17 +270,42 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
         for path, parameters in jobs:
             execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, folder, PRODUCTS)
+        if {path.name for path in folder.iterdir()} <= set(PRODUCTS):
+            (folder / MADE).touch()
     finally:
         os.environ.pop(ADMITTED, None)
         shutil.rmtree(staging, ignore_errors=True)
     return site.name
 
 
+def set_aside(out, complete):
+    """Move results of sites that are not complete below `EARLIER`, and remove there what has been made anew."""
+    for site in complete:
+        if (out / EARLIER / site / MADE).is_file():
+            shutil.rmtree(out / EARLIER / site)
+    for marker in sorted(out.glob(f"*/{MADE}")):
+        if (folder := marker.parent).name not in complete:
+            (out / EARLIER).mkdir(exist_ok=True)
+            shutil.rmtree(out / EARLIER / folder.name, ignore_errors=True)
+            os.replace(folder, out / EARLIER / folder.name)
+    with suppress(OSError):  # not there, or in use
+        (out / EARLIER).rmdir()
+
+
+def earlier_results(out, failures):
+    """Site to the folder, seen from the output folder, that holds results which are not of the last run."""
+    moved = sorted(marker.parent.name for marker in (out / EARLIER).glob(f"*/{MADE}"))
+    return {site: site for site in sorted(failures) if (out / site).is_dir()} | {site: f"{EARLIER}/{site}" for site in moved}
+
+
 def write_summary(out, sites, failures):
-    """Write ``summary.csv`` and ``summary.html``: one row a site, a failed one with its reason."""
-    table = pd.DataFrame([summary_row(out, site, failures.get(site, "")) for site in sites])
+    """Write ``summary.csv`` and ``summary.html``: one row a site, a failed one with its reason, then those of which only earlier results are there."""
+    earlier = earlier_results(out, failures)
+    rows = {site: summary_row(out, site, failures.get(site, "")) for site in sites}
+    rows |= {site: summary_row(out, site, "not in this run") for site in earlier if site not in rows}
+    table = pd.DataFrame([{**row, "Earlier results, not of this run": earlier.get(site, "–")} for site, row in rows.items()])
     write_csv(table, out / "summary.csv")
-    (out / "summary.html").write_text(_page(table), encoding="utf-8")
+    (out / "summary.html").write_text(_page(table, len(sites), len(failures)), encoding="utf-8")
 
 
 def summary_row(out, site, failure):
@@ -296,11 +332,10 @@ def summary_row(out, site, failure):
     }
 
 
-def _page(table):
-    failed = int((table.Run != "complete").sum())
-    title = f"{len(table)} sites, {failed} not complete" if failed else f"{len(table)} sites, all complete"
+def _page(table, n_sites, n_failed):
+    title = f"{n_sites} sites, {n_failed} not complete" if n_failed else f"{n_sites} sites, all complete"
     head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.columns)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>" for row in table.itertuples(index=False))
+    body = "\n".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in _cells(row)) + "</tr>" for row in table.to_numpy().tolist())
     style = "body{font:1rem/1.5 sans-serif;margin:2rem}td,th{padding:.2rem .8rem;text-align:left;border-bottom:1px solid #777}"
     return (
         f'<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -308,3 +343,13 @@ def _page(table):
         "<p><strong>Contains patient data.</strong> Keep this page where the data may be kept.</p>\n"
         f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</main></body>\n</html>\n"
     )
+
+
+def _cells(row):
+    """The cells of a site as HTML: its name leads to its executed chapters, and so do earlier results to theirs."""
+    site, *found, run, earlier = row
+    return [_link(site, site) if run == "complete" else escape(site), *map(escape, found), escape(run), escape(earlier) if earlier == "–" else _link(earlier, earlier)]
+
+
+def _link(text, folder):
+    return f'<a href="{escape(quote(folder))}/notebooks/">{escape(text)}</a>'

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import pandas as pd
 import psutil
@@ -17,7 +18,7 @@ from dask.distributed import LocalCluster
 
 from lib.notebooks import NotebookError
 from lib.run import main
-from lib.sites import find_sites, summary_row
+from lib.sites import earlier_results, find_sites, set_aside, summary_row, write_summary
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -106,7 +107,7 @@ def test_files_for_print_are_written_when_asked_for(collection, sites, tmp_path,
     assert run(collection(_01_a=WRITES_FOR_PRINT), sites, out, *asked) == 0
     for site in ("a", "b"):
         made = {path.relative_to(out / site).as_posix() for path in (out / site).rglob("*.*")}
-        assert made == {"results/01_a.json", "notebooks/01_a.ipynb", "tables/table_1_1.csv", "tables/table_1_1.html"} | for_print
+        assert made == {"results/01_a.json", "notebooks/01_a.ipynb", "tables/table_1_1.csv", "tables/table_1_1.html", ".site"} | for_print
 
 
 def test_a_failing_site_is_named_and_the_others_are_made(collection, sites, tmp_path, capsys):
@@ -169,7 +170,44 @@ def test_a_site_that_version_control_could_pick_up_fails(collection, sites, tmp_
     assert summary(out).Run["a"] == "complete" and not (out / "b").exists()
 
 
-# -- what is asked for, and what is found ----------------------------------------------------------------
+# -- results of an earlier run ---------------------------------------------------------------------------
+
+
+def test_results_of_a_site_that_fails_or_is_gone_are_set_aside_and_named(collection, sites, tmp_path, capsys, contents):
+    folder, out = collection(_01_a=WRITES.format(before="")), tmp_path / "out"
+    write_site(sites / "c", 4)
+    assert run(folder, sites, out) == 0
+    (out / "mine").mkdir()  # not made by a run
+    before = {name: contents(out / name) for name in "bc"}
+    (sites / "b" / "patients.csv").rename(sites / "b" / "patients.txt")
+    (sites / "c").rename(tmp_path / "c")
+    capsys.readouterr()
+    assert run(folder, sites, out) == 1
+    said = capsys.readouterr().err
+    for name in "bc":
+        assert f"Earlier results of {name} lie in {out}/earlier/{name}, they are not of this run.\n" in said
+        assert not (out / name).exists() and contents(out / "earlier" / name) == before[name]
+    table = summary(out)
+    assert table["Earlier results, not of this run"].to_dict() == {"a": "–", "b": "earlier/b", "c": "earlier/c"}
+    assert table.Patients.to_dict() == {"a": "2", "b": "–", "c": "–"} and table.Run["c"] == "not in this run"
+    page = (out / "summary.html").read_text()
+    assert "2 sites, 1 not complete" in page and '<a href="earlier/b/notebooks/">' in page
+    assert (out / "mine").is_dir()
+    # as they return, what was set aside gives way
+    (sites / "b" / "patients.txt").rename(sites / "b" / "patients.csv")
+    (tmp_path / "c").rename(sites / "c")
+    assert run(folder, sites, out) == 0
+    assert not (out / "earlier").exists() and contents(out / "c") == before["c"] and list(summary(out).index) == ["a", "b", "c"]
+
+
+def test_a_folder_of_the_readers_own_is_left_where_it_is(tmp_path, contents):
+    for own in ("b", "mine", "earlier/a"):
+        (tmp_path / own).mkdir(parents=True)
+        (tmp_path / own / "letter.txt").write_text("mine")
+    before = contents(tmp_path)
+    set_aside(tmp_path, {"a"})
+    assert contents(tmp_path) == before
+    assert earlier_results(tmp_path, {"b": "failed"}) == {"b": "b"}
 
 
 def test_a_chapter_asked_for_is_run_alone_and_the_others_results_stay(collection, sites, tmp_path):
@@ -180,6 +218,9 @@ def test_a_chapter_asked_for_is_run_alone_and_the_others_results_stay(collection
     after = {path.name: path.stat().st_mtime_ns for path in (out / "b" / "notebooks").iterdir()}
     assert {name for name in after if after[name] == before[name]} == {"01_a.ipynb"} and len(after) == 3
     assert summary(out).Patients["b"] == "3"
+
+
+# -- what is asked for, and what is found ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("arguments", "says"), [
@@ -218,11 +259,22 @@ def test_the_output_folder_is_no_site_even_where_the_pattern_names_it(sites):
     assert find_sites(f"{sites}/*", sites / "out") == ([sites / "a", sites / "b"], [])
 
 
-@pytest.mark.parametrize("name", ["summary.csv"])
+@pytest.mark.parametrize("name", ["earlier", "summary.csv"])
 def test_a_site_whose_name_is_taken_is_refused(sites, tmp_path, name):
     write_site(sites / name, 1)
     with pytest.raises(NotebookError, match=f"no site can be called {name}; give it another name"):
         find_sites(f"{sites}/*", tmp_path / "out")
+
+
+def test_the_summary_leads_to_the_chapters_of_each_complete_site(tmp_path):
+    names = ["a & <b> #1?", "b:c", "d e"]
+    for name in names:
+        (tmp_path / name / "notebooks").mkdir(parents=True)
+    write_summary(tmp_path, [*names, "z"], {"z": "failed"})
+    page = (tmp_path / "summary.html").read_text()
+    links = re.findall('<a href="([^"]*)">([^<]*)</a>', page)
+    assert links == [("a%20%26%20%3Cb%3E%20%231%3F/notebooks/", "a &amp; &lt;b&gt; #1?"), ("b%3Ac/notebooks/", "b:c"), ("d%20e/notebooks/", "d e")]
+    assert all((tmp_path / unquote(target)).is_dir() for target, _ in links) and "<td>z</td>" in page
 
 
 # -- a cluster, and Ctrl-C -------------------------------------------------------------------------------
