@@ -55,7 +55,7 @@ def draw_waterfall(judged: CohortResponse, drawn: int):
             ax.axhline(y, color=INK, linewidth=0.9, linestyle=(0, (4, 2)), zorder=3)
             ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8.5)
         ax.axhline(0, color=INK, linewidth=0.8)
-        ax.set_title(f"{criterion}: {len(measured)} of {len(table)} patients measured")
+        ax.set_title(f"{criterion}: {len(measured):,} of {len(table):,} patients measured")
         ax.set_ylabel("Change in sum (%)")
         ax.set_ylim(-108, LARGEST_CHANGE + 32)
     figure.legend(handles=_group_handles(judged.groups, star=len(judged.group) <= drawn), loc="outside lower center", ncols=2)
@@ -160,7 +160,7 @@ def _ribbon(ax, y_left: float, y_right: float, share: float, first: str, second:
                            edgecolor=INK if worse else GREY, linewidth=1.6 if worse else 0.5, zorder=3 if worse else 2))
     if share < THINNEST_LABELLED:
         return
-    ax.text(x1 - 0.03, y_right - share / 2, f"{count}", ha="right", va="center", fontsize=9, zorder=4,
+    ax.text(x1 - 0.03, y_right - share / 2, f"{count:,}", ha="right", va="center", fontsize=9, zorder=4,
             bbox={"boxstyle": "round,pad=0.12", "facecolor": "white", "edgecolor": "none", "alpha": 0.85})
 
 
@@ -172,7 +172,7 @@ def _nodes(ax, edges: dict[str, float], counts: pd.Series, total: int, x: float,
         ax.add_patch(plt.Rectangle((x - NODE_WIDTH / 2, top - height), NODE_WIDTH, height, facecolor=CATEGORY_COLOURS.get(category, PALE),
                                    edgecolor=INK, linewidth=0.8, zorder=3))
         side = -1 if x < 0.5 else 1
-        ax.text(x + side * (NODE_WIDTH / 2 + 0.02), top - height / 2, f"{category} {counts[category]}",
+        ax.text(x + side * (NODE_WIDTH / 2 + 0.02), top - height / 2, f"{category} {counts[category]:,}",
                 ha="right" if side < 0 else "left", va="center", fontsize=10, zorder=4)
     ax.text(x, 1.06 + GAP * (len(edges) - 1), title, ha="center", va="bottom", fontweight="bold", fontsize=10)
 
@@ -220,7 +220,7 @@ def _rate_rows(ax, table: pd.DataFrame, shift: float, k: int) -> None:
         ax.plot([100 * row.exact_lower, 100 * row.exact_upper], [y, y], color=INK, linewidth=1.2)
         ax.plot([100 * row.estimate], [y], marker=MARKERS[k], color=INK, markerfacecolor=("white", INK)[k % 2], markersize=6,
                 clip_on=False, zorder=4)
-        ax.text(1.015, y, f"{row.count}/{row.n}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
+        ax.text(1.015, y, f"{row.count:,}/{row.n:,}", transform=ax.get_yaxis_transform(), va="center", fontsize=8)
 
 
 # -- readers -------------------------------------------------------------------------------------------
