@@ -155,7 +155,7 @@ def clock(name: str, curve, choices) -> dict:
     median = in_months(choices.median(curve).value)
     counts = f"n = {curve.n}, {counted(curve.n_events, 'event')}, {curve.n - curve.n_events} censored"
     return {"caption": f"{CLOCKS[name][2]} ({counts}), Kaplan-Meier with {choices.coverage} {choices.modern_interval} band; median "
-                       f"{median}, dropped to the axis by the {choices.program} convention.{ticks_note(curve)}",
+                       f"{median}, dropped to the axis by the {choices.program} convention.{ticks_note([curve])}",
             "alt": f"Step curve falling from 1 to {curve.survival[-1]:.2f} over {curve.longest:.0f} months; the median is {median} "
                    f"({counts})."}
 
@@ -179,7 +179,8 @@ def groups(grouped: dict, tests: dict, n: int, choices) -> dict:
     """Caption and alternative text of the small multiples of Table 2."""
     found = " ".join(f"{grouping.title}: {p_value(tests[name].p_value)}." for name, (grouping, _) in grouped.items())
     return {"caption": f"Overall survival from first treatment by group, N = {n}: Kaplan-Meier with {choices.coverage} "
-                       f"{choices.modern_interval} bands, medians dropped to the axis, numbers at risk below.",
+                       f"{choices.modern_interval} bands, medians dropped to the axis, numbers at risk below."
+                       f"{ticks_note(*(by_level.values() for _, by_level in grouped.values()))}",
             "alt": f"Small multiples of survival by group. {found}"}
 
 
@@ -258,7 +259,8 @@ def landmark_columns(screens: dict, time, died, landmark_months: float) -> str:
 def delayed(entered: dict, n: int, smallest_risk_set: int) -> dict:
     """Caption and alternative text of the delayed-entry figure."""
     return {"caption": f"Naive and delayed-entry Kaplan-Meier curves by time zero, n = {n}, with the number at risk below; the delayed "
-                       f"curve starts with {smallest_risk_set} patients at risk and is conditional on reaching that time.",
+                       f"curve starts with {smallest_risk_set} patients at risk and is conditional on reaching that time."
+                       f"{ticks_note(*([panel['naive']] for panel in entered.values()))}",
             "alt": delayed_sentence(entered)}
 
 
@@ -301,7 +303,7 @@ def arms(found: dict, choices, more: str = "") -> dict:
     """Caption (with `more` at its end) and alternative text of survival by first treatment."""
     sizes = join(f"{plain(arm)} n = {curve.n}" for arm, curve in found.items())
     return {"caption": f"Overall survival by first treatment ({sizes}), Kaplan-Meier with {choices.coverage} {choices.modern_interval} "
-                       f"bands. The groups differ in disease, not only in treatment.{more}",
+                       f"bands. The groups differ in disease, not only in treatment.{more}{ticks_note(found.values())}",
             "alt": arms_sentence(found, choices)}
 
 

@@ -227,11 +227,14 @@ def draw_burden(ax, allocated: pd.DataFrame, max_lesions: int, size_limit_mm: fl
     known = allocated.dropna(subset=["n_liver_lesions", "largest_mm"])
     order = groups_present(known["first_treatment"])
     colours = colour_for(order)
-    ax.add_patch(Rectangle((0.4, 0), max_lesions + 0.1, size_limit_mm, facecolor=PALE, alpha=0.6,
-                           edgecolor=GREY, linestyle="--", linewidth=0.9, zorder=0))
-    ax.text(0.5, size_limit_mm, " rule: ablation", fontsize=8.5, va="bottom", color=INK)
-    draw = _burden_spans if is_crowded(len(known)) else _burden_marks
+    crowded = is_crowded(len(known))
+    if not crowded:
+        ax.text(0.5, size_limit_mm, " rule: ablation", fontsize=8.5, va="bottom", color=INK)
+    draw = _burden_spans if crowded else _burden_marks
     draw(ax, known, order, colours)
+    # the spans leave no room for a text in the plane: there the zone is named in the key
+    ax.add_patch(Rectangle((0.4, 0), max_lesions + 0.1, size_limit_mm, facecolor=PALE, alpha=0.6, edgecolor=GREY,
+                           linestyle="--", linewidth=0.9, zorder=0, label="rule: ablation" if crowded else None))
     most = known["n_liver_lesions"].max() if len(known) else max_lesions
     ax.set(xlim=(0.4, max(most, max_lesions) + 0.6), ylim=(0, None))
     ax.set(xlabel="Liver lesions at baseline (number)", ylabel="Largest liver lesion (mm)")

@@ -1,4 +1,4 @@
-"""How figures stay legible and small where there are too many patients to draw one by one."""
+"""How figures stay legible and small where there are too many patients to draw one by one, and their numbers are long."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from lib.figures.style import BLUE
 
 MOST_MARKS = 500  # points drawn one by one; above, an area is shaded by how many lie in it
 MOST_STEPS = 1500  # corners of a step curve: more than a printed page can show
-MOST_TICKS = 300  # censoring ticks of a curve; above, they would only blacken it
+MOST_TICKS = 100  # censoring ticks of the curves of a panel; above, they would hide each other and the curves
 MOST_LANES = 40  # patients drawn one by one in the timeline of immortal time
 CELLS_ACROSS = 45
+DIGIT = 0.64  # width of a digit of the house's font, as a share of its size
+LOG_STEPS = ((1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7))
 
 
 def is_crowded(n_points: int) -> bool:
@@ -24,10 +26,46 @@ def shading_note(n_points: int) -> str:
     return f" Above {MOST_MARKS} patients shading counts them instead of one mark each." if is_crowded(n_points) else ""
 
 
-def ticks_note(curve) -> str:
-    """A sentence for the caption of a curve without its censoring ticks; empty where they are drawn."""
-    crowded = int((curve.censored > 0).sum()) > MOST_TICKS
+def are_ticked(curves) -> bool:
+    """Whether the curves of a panel have their censoring ticks."""
+    return sum(int((curve.censored > 0).sum()) for curve in curves) <= MOST_TICKS
+
+
+def ticks_note(*panels) -> str:
+    """A sentence for the caption where a panel's curves are without their censoring ticks; empty where all have them."""
+    crowded = not all(are_ticked(curves) for curves in panels)
     return f" Above {MOST_TICKS} different times, censoring ticks are not drawn." if crowded else ""
+
+
+def width_in(texts, fontsize: float) -> float:
+    """Inches that the longest of some numbers takes; what separates their digits is half as wide."""
+    return max((len(text) - 0.5 * sum(map(text.count, ",.: ")) for text in texts), default=0) * DIGIT * fontsize / 72
+
+
+def one_in(texts, fontsize: float, room_in: float) -> int:
+    """Of numbers in a row, each with so much room, how many share one that is written: 1 where all have room."""
+    return int(np.ceil((width_in(texts, fontsize) + 0.06) / room_in))
+
+
+def apart(heights, room: float) -> np.ndarray:
+    """Heights of labels: moved up where one would come nearer than `room` to the one below it."""
+    placed = np.array(heights, dtype=float)
+    order = np.argsort(placed, kind="stable")
+    for below, above in zip(order, order[1:]):
+        placed[above] = max(placed[above], placed[below] + room)
+    return placed
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: the fewest of `LOG_STEPS` of which three lie between the limits, else evenly spaced ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    powers = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    for steps in LOG_STEPS:
+        ticks = [tick for power in powers for step in steps if low <= (tick := float(f"{step}e{power}")) <= high]
+        if len(ticks) > 2:
+            return ticks
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
 
 
 def draw_density(ax, x, y, xscale: str = "linear", yscale: str = "linear"):
@@ -45,6 +83,7 @@ def draw_density(ax, x, y, xscale: str = "linear", yscale: str = "linear"):
     matplotlib Axes
     """
     from matplotlib.colors import LinearSegmentedColormap, LogNorm
+    from matplotlib.ticker import NullFormatter
 
     x, y = np.asarray(x, float), np.asarray(y, float)
     known = np.isfinite(x) & np.isfinite(y)
@@ -55,7 +94,9 @@ def draw_density(ax, x, y, xscale: str = "linear", yscale: str = "linear"):
     # one picture in the file instead of a polygon a cell
     mesh = ax.pcolormesh(*edges, counts, cmap=shades, norm=LogNorm(1, max(counts.max(), 2)), rasterized=True)
     ax.set(xscale=xscale, yscale=yscale)
-    ax.figure.colorbar(mesh, ax=ax, label="Patients per cell", shrink=0.8, format="{x:,.0f}")  # the style writes no mathematics, which 10³ would be
+    ticks = log_ticks(1, mesh.norm.vmax) if mesh.norm.vmax < 100 else None
+    key = ax.figure.colorbar(mesh, ax=ax, label="Patients per cell", shrink=0.8, ticks=ticks, format="{x:,.0f}")  # the style writes no mathematics, which 10³ would be
+    key.minorformatter = NullFormatter()
     return ax
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.patheffects import withStroke
 
 # The hues of Okabe & Ito (2008), apart under every colour-blindness, darkened until a thin line has a contrast of 3 to 1
 # with the page (WCAG 2.2, 1.4.11). Six such colours cannot all stay apart in greyscale; neighbours do, so more than
@@ -18,6 +19,8 @@ MARKERS = ["o", "s", "^", "D", "v", "P"]
 TREATMENT_COLOURS = {"DEB-TACE": BLUE, "Y90": ORANGE, "ablation": GREEN}
 # Blue for response, orange for progression; each its own lightness, so that greyscale keeps them apart.
 CATEGORY_COLOURS = {"CR": "#08306B", "PR": "#6BAED6", "SD": "#D9D9D9", "PD": "#B2430C", "NE": "#FFFFFF"}
+
+HALO = [withStroke(linewidth=2.5, foreground="white")]  # of a text that lines may cross
 
 FULL_WIDTH_IN = 6.8
 DISPLAY_DPI = 144

@@ -7,18 +7,31 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.patheffects import withStroke
 
-from lib.figures.many import MOST_LANES, MOST_MARKS, MOST_TICKS, corners, draw_density, evenly, is_crowded
-from lib.figures.style import FULL_WIDTH_IN, GREY, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
+from lib.figures.many import (
+    MOST_LANES,
+    MOST_MARKS,
+    MOST_TICKS,
+    apart,
+    are_ticked,
+    corners,
+    draw_density,
+    evenly,
+    is_crowded,
+    log_ticks,
+    one_in,
+    width_in,
+)
+from lib.figures.style import FULL_WIDTH_IN, GREY, HALO, HATCHES, INK, LINE_STYLES, MARKERS, PALETTE
 from lib.survival.competing import PROGRESSION
 from lib.suppression import COUNT_GID
 from lib.survival.estimate import at_risk_table, median_survival
 from lib.survival.groups import SHORT_TITLES
 
 ROW_IN = 0.185
+AXIS_IN, PANEL_IN, CUTS_IN = 5.9, 2.7, 5.0  # lengths of the time axis across the page, of one of two beside each other, of cuts
 LABEL_CHARACTERS = 38
-LABEL_WIDTH = 0.1  # of a median's value, as a share of the axis of a panel
+LABEL_WIDTH, LABEL_HEIGHT = 0.1, 0.08  # of a median's value and of a curve's name, as shares of the axes of a panel
 TICK_STEPS = (0.5, 1, 2, 3, 6, 12, 24, 36, 48, 60, 120)
 AT_RISK_COLUMNS = {"at_risk": "At risk", "events": "Events", "censored": "Censored"}
 
@@ -78,9 +91,10 @@ def draw_clock(name: str, curve, choices):
 
 
 def draw_curves(ax, curves: dict, *, interval: str = "log-log", median_convention: str = "spss", bands: bool = True,
-                colours=None, label_curves: bool = True):
-    """Steps, bands, censoring ticks and medians of the curves on one axis; returns the axis."""
+                colours=None, label_curves: bool = True, ticked: bool | None = None):
+    """Steps, bands, censoring ticks (unless there are too many) and medians of the curves on one axis; returns the axis."""
     colours = colours or _colours(curves)
+    ticked = are_ticked(curves.values()) if ticked is None else ticked
     for (label, curve), style in zip(curves.items(), _cycle(LINE_STYLES)):
         colour = colours[label]
         times, survival = _extended(curve.times, curve.survival, curve.longest)
@@ -88,16 +102,19 @@ def draw_curves(ax, curves: dict, *, interval: str = "log-log", median_conventio
         if bands:
             lower, upper = (_extended(curve.times, limit, curve.longest)[1] for limit in curve.band(interval))
             ax.fill_between(times, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
-        censored = curve.times[curve.censored > 0]
-        censored = censored if len(censored) <= MOST_TICKS else censored[:0]
+        censored = curve.times[curve.censored > 0] if ticked else curve.times[:0]
         ax.plot(censored, curve.at(censored), "|", color=colour, markersize=7, markeredgewidth=1.2)
     medians = {label: median_survival(curve, median_convention).value for label, curve in curves.items()}
     crowded = _crowded(medians, LABEL_WIDTH * max(curve.longest for curve in curves.values()))
+    labelled = label_curves and len(curves) > 1
+    in_key = labelled and not _has_room(curves, medians)
     for label, median in medians.items():
-        _drop_median(ax, median, colours[label], left=label in crowded)
+        _drop_median(ax, median, colours[label], left=label in crowded, written=not in_key, halo=not ticked)
     ax.set_ylim(0, 1.02)
     ax.set_yticks(np.arange(0, 1.01, 0.25))
-    if label_curves and len(curves) > 1:
+    if in_key:
+        _label_in_key(ax, medians)
+    elif labelled:
         _label_directly(ax, curves, colours)
     return ax
 
@@ -112,14 +129,22 @@ def write_at_risk(ax, curves: dict, ticks, table_rows=("at_risk", "events", "cen
         table = at_risk_table(curve, ticks)
         lines += [(label, None, colours[label])] if len(curves) > 1 else []
         lines += [(AT_RISK_COLUMNS[row], table[row], INK) for row in table_rows]
+    left, step = _room_for_counts([counts for _, counts, _ in lines if counts is not None], ticks, AXIS_IN, 0.03)
     for i, (title, counts, colour) in enumerate(lines):
         height = 1 - (i + 0.5) / len(lines)
         heading = counts is None
-        ax.text(-0.03, height, title, transform=ax.transAxes, ha="right", va="center", fontsize=8, color=_text_colour(colour),
+        ax.text(-left, height, title, transform=ax.transAxes, ha="right", va="center", fontsize=8, color=_text_colour(colour),
                 fontweight="bold" if heading else "normal")
-        for tick, count in zip(ticks, counts if counts is not None else []):
-            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
+        for tick, count in zip(ticks[::step], counts[::step] if counts is not None else []):
+            ax.text(tick, height, f"{count:,d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
     return ax
+
+
+def _room_for_counts(rows, ticks, axis_in, usual):
+    """Where the text left of the counts ends, as a share of the axis, and at which of the ticks counts are written (1: at each)."""
+    starts, all_counts = ([f"{count:,d}" for row in rows for count in row[:end]] for end in (1, None))
+    return (max(usual, (width_in(starts, 8) / 2 + 0.06) / axis_in),
+            one_in(all_counts, 8, axis_in / max(len(ticks) - 1, 1)))
 
 
 def draw_survival_panels(panels: dict, *, xlabel: str, median_convention: str = "spss", interval: str = "log-log"):
@@ -139,12 +164,13 @@ def draw_survival_panels(panels: dict, *, xlabel: str, median_convention: str = 
     columns = 2 if len(panels) > 1 else 1
     rows = int(np.ceil(len(panels) / columns))
     ticks = month_ticks(max(curve.longest for curves in panels.values() for curve in curves.values()), at_most=5)
+    ticked = all(are_ticked(curves.values()) for curves in panels.values())
     figure, axes = plt.subplots(2 * rows, columns, figsize=(FULL_WIDTH_IN, 3.15 * rows), squeeze=False,
                                 height_ratios=[2.6, 0.5] * rows)
     for i, (title, curves) in enumerate(panels.items()):
         row, column = divmod(i, columns)
         ax, below = axes[2 * row, column], axes[2 * row + 1, column]
-        draw_curves(ax, curves, median_convention=median_convention, interval=interval)
+        draw_curves(ax, curves, median_convention=median_convention, interval=interval, ticked=ticked)
         ax.set(xlim=(0, ticks[-1]), xticks=ticks, xlabel=xlabel, ylabel="Overall survival" if column == 0 else "")
         ax.set_title(title, fontsize=9)
         below.set_xlim(0, ticks[-1])
@@ -173,11 +199,13 @@ def _write_numbers_at_risk(ax, curves, ticks):
     ax.axis("off")
     colours = _colours(curves)
     ax.text(-0.03, 1.0, "At risk", transform=ax.transAxes, fontsize=7.5, color=GREY, ha="right", va="bottom")
-    for i, ((label, curve), style) in enumerate(zip(curves.items(), _cycle(LINE_STYLES))):
+    rows = [at_risk_table(curve, ticks).at_risk for curve in curves.values()]
+    left, step = _room_for_counts(rows, ticks, PANEL_IN, 0.05)
+    for i, (label, row, style) in enumerate(zip(curves, rows, _cycle(LINE_STYLES))):
         height = 1 - (i + 0.5) / len(curves)
-        ax.plot([-0.14, -0.05], [height, height], transform=ax.transAxes, color=colours[label], linestyle=style, clip_on=False)
-        for tick, count in zip(ticks, at_risk_table(curve, ticks).at_risk):
-            ax.text(tick, height, f"{count:d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
+        ax.plot([-left - 0.09, -left], [height, height], transform=ax.transAxes, color=colours[label], linestyle=style, clip_on=False)
+        for tick, count in zip(ticks[::step], row[::step]):
+            ax.text(tick, height, f"{count:,d}", ha="center", va="center", fontsize=8, gid=COUNT_GID)
 
 
 def draw_immortal_time(patients: pd.DataFrame, landmark_months: float):
@@ -252,6 +280,7 @@ def draw_delayed_entry(entered: dict, interval: str = "log-log"):
         ticks = month_ticks(naive.longest, at_most=5)
         ax.set(title=SHORT_TITLES[name], xlim=(0, ticks[-1]), xticks=ticks, ylabel="Overall survival" if column == 0 else "")
         below.set(xlabel=CLOCK_AXES[name][0].replace("diagnosis of leiomyosarcoma", "diagnosis").replace("diagnosis of l", "l"), ylim=(0, None), ylabel="At risk" if column == 0 else "")
+        below.yaxis.set_major_formatter("{x:,.9g}")
         ax.text(0.98, 0.97, "naive", color=GREY, transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
         ax.text(0.98, 0.89, "delayed entry", color=PALETTE[0], transform=ax.transAxes, ha="right", va="top", fontsize=8.5)
     return figure
@@ -273,15 +302,16 @@ def draw_incidence(incidence: dict, naive_curve, xlabel: str = "Months from firs
     """
     figure, ax = plt.subplots(figsize=(FULL_WIDTH_IN, 3.4))
     longest = naive_curve.longest
-    for (cause, curve), style, colour in zip(incidence.items(), _cycle(LINE_STYLES), PALETTE):
+    *ends, end = apart([*(curve.incidence[-1] for curve in incidence.values()), 1 - naive_curve.survival[-1]], 0.055)
+    for (cause, curve), style, colour, height in zip(incidence.items(), _cycle(LINE_STYLES), PALETTE, ends):
         times, values = _extended(curve.times, curve.incidence, longest)
         ax.step(times, values, where="post", color=colour, linestyle=style)
         lower, upper = (_extended(curve.times, limit, longest)[1] for limit in (curve.lower, curve.upper))
         ax.fill_between(times, lower, upper, step="post", color=colour, alpha=0.13, linewidth=0)
-        ax.annotate("progression in the liver" if cause == PROGRESSION else f"{cause} before it", (longest, values[-1]), xytext=(4, 0), textcoords="offset points", color=colour, va="center")
+        ax.annotate("progression in the liver" if cause == PROGRESSION else f"{cause} before it", (longest, height), xytext=(4, 0), textcoords="offset points", color=colour, va="center")
     times, survival = _extended(naive_curve.times, naive_curve.survival, longest)
     ax.step(times, 1 - survival, where="post", color=GREY, linewidth=1.1, linestyle=LINE_STYLES[2])
-    ax.annotate("1 - Kaplan-Meier", (longest, 1 - survival[-1]), xytext=(4, 0), textcoords="offset points", color=GREY,
+    ax.annotate("1 - Kaplan-Meier", (longest, end), xytext=(4, 0), textcoords="offset points", color=GREY,
                 va="center")
     ticks = month_ticks(longest)
     ax.set(xlabel=xlabel, ylabel="Cumulative incidence (proportion)", xlim=(0, ticks[-1]), xticks=ticks, ylim=(0, 1.02))
@@ -315,8 +345,13 @@ def draw_cut_search(table: pd.DataFrame, cut: float, corrected_p: float | None, 
         ax.axhline(height, color=colour, linestyle=style, linewidth=1.1)
         ax.annotate(text, (1, height), xycoords=("axes fraction", "data"), xytext=(4, 0), textcoords="offset points", color=colour,
                     va="bottom" if height >= max(line[0] for line in lines) else "top", fontsize=8)
-    for row in table.itertuples():
-        ax.annotate(f"{row.n_early}:{row.n_late}", (row.cut, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
+    counts = [f"{row.n_early:,}:{row.n_late:,}" for row in table.itertuples()]
+    room_in = CUTS_IN / max(len(table), 1)
+    if one_in(counts, 7.5, room_in) > 1:
+        counts = [count.replace(":", ":\n") for count in counts]
+    step = one_in("\n".join(counts).split("\n"), 7.5, room_in)
+    for cut, count in list(zip(table.cut, counts))[::step]:
+        ax.annotate(count, (cut, 1), xycoords=("data", "axes fraction"), xytext=(0, 2),
                     textcoords="offset points", fontsize=7.5, ha="center", color=GREY)
     smallest = np.nanmin([*table.p_value, corrected_p if corrected_p is not None else 1, alpha])
     ticks = [tick for tick in (0.0001, 0.001, 0.01, 0.05, 0.1, 0.5, 1) if tick >= smallest / 2]
@@ -369,7 +404,7 @@ def draw_forest(table: pd.DataFrame, *, xlabel: str, no_effect: float | None = 1
         ax.axvline(no_effect, color=GREY, linewidth=0.9)
     ax.set(xlabel=xlabel, ylim=(0, heights.sum()), yticks=[], xscale="log" if log else "linear", xlim=limits)
     if log:
-        ticks = [tick for tick in (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if limits[0] <= tick <= limits[1]]
+        ticks = log_ticks(*limits)
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.minorticks_off()
     ax.spines["left"].set_visible(False)
@@ -446,7 +481,8 @@ def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months fr
     """
     curves = {grouping.levels[level]: curve for level, curve in by_level.items()}
     figure, (left, right) = plt.subplots(1, 2, figsize=(FULL_WIDTH_IN, 3.1))
-    if is_crowded(len(check.event_months)):
+    crowded = is_crowded(len(check.event_months))
+    if crowded:
         draw_density(left, check.event_months, check.log_hazard_ratios)
     else:
         left.plot(check.event_months, check.log_hazard_ratios, "o", color=PALETTE[0], markersize=4)
@@ -459,7 +495,8 @@ def draw_hazard_checks(check, grouping, by_level: dict, xlabel: str = "Months fr
         inside = inside[(curve.survival[inside] > 0) & (curve.survival[inside] < 1) & (curve.times[inside] > 0)]
         right.step(curve.times[inside], np.log(-np.log(curve.survival[inside])), where="post", color=colour, linestyle=style,
                    label=label)
-    right.set(title="Log-log survival", xlabel=f"{xlabel} (log scale)", ylabel="log(-log S)", xscale="log")
+    separator = "\n" if crowded else " "  # the key of the shading takes room that the label would need
+    right.set(title="Log-log survival", xlabel=f"{xlabel}{separator}(log scale)", ylabel="log(-log S)", xscale="log")
     ticks = [tick for tick in (1, 2, 3, 6, 12, 24, 48, 96) if right.get_xlim()[0] <= tick <= right.get_xlim()[1]]
     right.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     right.minorticks_off()
@@ -509,28 +546,53 @@ def _crowded(medians, room):
     return {label for (median, label), (following, _) in zip(drawn, drawn[1:]) if following - median < room}
 
 
-def _drop_median(ax, median, colour, left=False):
+def _drop_median(ax, median, colour, left=False, written=True, halo=False):
     """The median down to the axis, with its value right of the line, or left of it where another value follows close."""
     if median is None or not np.isfinite(median):
         return
     ax.plot([0, median, median], [0.5, 0.5, 0], color=colour, linewidth=0.8, linestyle=LINE_STYLES[2])
+    if not written:
+        return
     ax.annotate(f"{median:.1f}", (median, 0), xytext=(-2 if left else 2, 2), textcoords="offset points", fontsize=8,
-                ha="right" if left else "left", color=_text_colour(colour))
+                ha="right" if left else "left", color=_text_colour(colour), path_effects=HALO if halo else None)
 
 
-def _label_directly(ax, curves, colours):
-    """Name each curve where the curves lie furthest apart: the upper one above its line, the others below."""
+def _has_room(curves, medians):
+    """Whether names and medians can stand at the curves: these have long steps, and no two names or three medians meet."""
+    longest = max(curve.longest for curve in curves.values())
+    found = np.sort([median for median in medians.values() if median is not None and np.isfinite(median)])
+    below = np.sort(_where_to_label(curves)[1])[:-1]
+    return (max(len(curve.times) for curve in curves.values()) <= MOST_TICKS and not (np.diff(below) < LABEL_HEIGHT).any()
+            and not (found[2:] - found[:-2] < LABEL_WIDTH * longest).any())
+
+
+def _label_in_key(ax, medians):
+    """Name the curves, with their medians, in a key where they leave it room."""
+    lines = {line.get_label(): line for line in ax.lines}
+    values = {label: f"{median:.1f}" if median is not None and np.isfinite(median) else "not reached" for label, median in medians.items()}
+    ax.legend([lines[label] for label in values], [f"{label}: {value}" for label, value in values.items()],
+              title="Median, months", title_fontsize=8, fontsize=8, alignment="left", handlelength=1.8)
+
+
+def _where_to_label(curves):
+    """The time at which the curves lie furthest apart, and each curve's height there, 0 where it has ended."""
     grid = np.linspace(0.26, 0.5, 25) * max(curve.longest for curve in curves.values())
     values = np.array([np.where(grid <= curve.longest, curve.at(grid), np.nan) for curve in curves.values()])
     both = ~np.isnan(values).any(axis=0)
     spread = np.where(both, np.nan_to_num(values).max(axis=0) - np.nan_to_num(values).min(axis=0), -1.0)
     at = int(spread.argmax())
-    ranks = np.argsort(np.argsort(-np.nan_to_num(values[:, at]), kind="stable"))
+    return grid[at], np.nan_to_num(values[:, at])
+
+
+def _label_directly(ax, curves, colours):
+    """Name each curve where the curves lie furthest apart: the upper one above its line, the others below."""
+    at, heights = _where_to_label(curves)
+    ranks = np.argsort(np.argsort(-heights, kind="stable"))
     for (label, curve), rank in zip(curves.items(), ranks):
-        x = min(grid[at], curve.longest)
+        x = min(at, curve.longest)
         ax.annotate(label, (x, float(curve.at(x))), xytext=(3, 4 if rank == 0 else -4), textcoords="offset points",
                     color=_text_colour(colours[label]), fontsize=8.5, ha="left", va="bottom" if rank == 0 else "top",
-                    fontweight="bold", path_effects=[withStroke(linewidth=2.5, foreground="white")])
+                    fontweight="bold", path_effects=HALO)
 
 
 def _text_colour(colour):

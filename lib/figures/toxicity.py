@@ -9,8 +9,8 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from lib.baseline import groups_present
 from lib.figures.cohort import as_text
-from lib.figures.many import draw_density, evenly, is_crowded
-from lib.figures.style import GREY, INK, MARKERS, colour_for
+from lib.figures.many import draw_density, evenly, is_crowded, width_in
+from lib.figures.style import GREY, HALO, INK, MARKERS, colour_for
 from lib.toxicity import HYPERBILIRUBINAEMIA, HYS_LAW, TEMPLES_COROLLARY
 from lib.units import REFERENCE_UNITS
 from lib.wide import pivoted
@@ -136,7 +136,8 @@ def plot_liver_injury(ax, injury: pd.DataFrame, treatments: pd.Series):
     ax.fill_between([3, high * 2], 2, high * 2, color="#F6E3D8", lw=0, zorder=0)
     for x, y, across, up, text in ((0.985, 0.985, "right", "top", HYS_LAW), (0.015, 0.985, "left", "top", HYPERBILIRUBINAEMIA),
                                    (0.985, 0.015, "right", "bottom", TEMPLES_COROLLARY)):
-        ax.text(x, y, text, ha=across, va=up, transform=ax.transAxes, color=GREY, style="italic")
+        ax.text(x, y, text, ha=across, va=up, transform=ax.transAxes, color=GREY, style="italic",
+                path_effects=HALO if crowded else None)
     if not len(seen):
         ax.text(0.5, 0.5, "no values", ha="center", va="center", color=GREY, transform=ax.transAxes)
     ax.set_xlabel("peak ALT after baseline, multiples of ULN")
@@ -160,20 +161,33 @@ def plot_events(ax, table: pd.DataFrame, n_patients: int):
     Returns
     -------
     matplotlib Axes
+        As long as the cohort, or shorter where no event comes near half of it; a number that its bar is too short for
+        stands beside the bars.
     """
     terms = table.index[::-1]
-    left = np.zeros(len(terms))
+    left, beside = np.zeros(len(terms)), [[] for _ in terms]
+    longest = table.loc[terms, list(GRADE_COLOURS)].sum(axis=1).max() if len(table) else 0
+    end = max(n_patients, 1) if 2 * longest > n_patients or not longest else 1.6 * longest
+    names = [as_text(term) for term in terms]
+    axis_in = WIDTH_IN - 0.4 - width_in(names, 8.0)
     for grade in [grade for grade in GRADE_COLOURS if len(table) and table[grade].any()]:
         width = table.loc[terms, grade].to_numpy(dtype=float)
         bars = ax.barh(range(len(terms)), width, left=left, height=0.72, label=f"grade {grade}",
                        color=GRADE_COLOURS[grade], edgecolor=INK, linewidth=0.6)
-        counts = [f"{count:g}" if count >= 0.03 * n_patients else "" for count in width]
-        ax.bar_label(bars, counts, label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
+        counts = [f"{count:,.0f}" if count else "" for count in width]
+        fits = [width_in([count], 8.5) + 0.03 <= axis_in * length / end for count, length in zip(counts, width)]
+        ax.bar_label(bars, np.where(fits, counts, ""), label_type="center", color="white" if grade > 2 else INK, fontsize=8.5)
+        for place, count, inside in zip(beside, counts, fits):
+            place += [f"{grade}: {count}"] if count and not inside else []
         left += width
-    ax.set_yticks(range(len(terms)), [as_text(term) for term in terms])
-    ax.set_xlim(0, max(n_patients, 1))
+    for height, (length, place) in enumerate(zip(left, beside)):
+        if place:
+            ax.annotate(f"grade {', '.join(place)}", (length, height), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8)
+    ax.set_yticks(range(len(terms)), names)
+    ax.set_xlim(0, end)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    ax.set_xlabel(f"patients, of {n_patients}")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_xlabel(f"patients, of {n_patients:,}")
     if left.any():
         ax.legend(ncols=5, handlelength=1.4, **_ABOVE)
     else:
