@@ -83,9 +83,9 @@ coverage, population = choices.coverage, f"N = {n_treated}, {text.counted(int(di
 # first liver-directed treatment. The later the clock starts, the shorter the survival it shows; only the last
 # clock starts when the treatment under study does. The fourth clock stops at progression in the liver.
 #
-# Each figure shows the Kaplan-Meier estimate with its pointwise band, a tick for each patient censored, and the
-# median dropped to the axis. The table under the axis counts, *at the start of each period*, who is still at risk and
-# how many events and censorings lie behind: read it before believing the right end of a curve.
+# Each figure shows the Kaplan-Meier estimate with its pointwise band, a tick for each patient censored (unless there are too
+# many to tell apart), and the median dropped to the axis. The table under the axis counts, *at the start of each period*,
+# who is still at risk and how many events and censorings lie behind: read it before believing the right end of a curve.
 
 # %%
 curves = groups.clock_curves(study, conf_level, liver_pfs_definition)
@@ -454,7 +454,7 @@ if "treatment_gap" in grouped:
 # %%
 if "treatment_gap" in grouped:
     chapter.figure(figures.draw_cut_search(searched, early_treatment_months, corrected, alpha), "4.11",
-                   **text.cuts(searched, corrected, n_resamples))
+                   counts=figures.counts_at_cuts(searched), **text.cuts(searched, corrected, n_resamples))
 
 # %%
 if "treatment_gap" in grouped:

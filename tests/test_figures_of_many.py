@@ -19,10 +19,11 @@ from matplotlib.transforms import Bbox
 from lib import survival_tables, survival_text
 from lib.cohort import DAYS_PER_MONTH, build_cohort
 from lib.figures import cohort, many, survival, toxicity
-from lib.figures.style import DISPLAY_DPI, lay_out, use_style
+from lib.figures.style import DISPLAY_DPI, PRINT_DPI, lay_out, use_style
 from lib.protocol import Protocol, allocation
 from lib.survival import CLOCKS, assumptions, batteries, clocks, compare, groups, kaplan_meier, regression
 from lib.survival.choices import Choices
+from lib.suppression import can_be_read_off
 from lib.toxicity import events_by_term, events_in_window, liver_injury
 from lib.visits import with_month_3
 
@@ -202,6 +203,21 @@ def test_captions_say_where_censoring_ticks_are_left_out():
     assert lines and not any(len(line.get_xdata()) for line in lines)
     few = kaplan_meier([1.0, 2.0, 3.0], [True, False, True])
     assert many.ticks_note([few], [few, few]) == "" and many.are_ticked([few, few])
+
+
+def test_a_figure_of_cuts_between_which_few_patients_lie_shows_small_counts():
+    table = pd.DataFrame({"cut": [1.0, 2.0, 3.0], "p_value": 0.2, "n_early": [10, 22, 40], "n_late": [90, 78, 60]})
+    assert not can_be_read_off(survival.counts_at_cuts(table), 5)
+    assert can_be_read_off(survival.counts_at_cuts(table.assign(n_early=[10, 12, 40], n_late=[90, 88, 60])), 5)
+    assert can_be_read_off(survival.counts_at_cuts(table.assign(n_early=[3, 22, 40], n_late=[97, 78, 60])), 5)
+
+
+def test_labels_at_the_right_are_on_the_page_in_print_too():
+    figure = figures(SIZES[0])["4.10"]
+    FigureCanvasAgg(figure)
+    figure.set_dpi(PRINT_DPI["png"])
+    assert max(text.get_window_extent().x1 for text in figure.axes[0].texts) < figure.bbox.x1 - 5
+    figure.set_dpi(DISPLAY_DPI)
 
 
 def test_counts_of_a_million_patients_have_room():

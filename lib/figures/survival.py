@@ -301,6 +301,7 @@ def draw_incidence(incidence: dict, naive_curve, xlabel: str = "Months from firs
     matplotlib Figure
     """
     figure, ax = plt.subplots(figsize=(FULL_WIDTH_IN, 3.4))
+    figure.set_layout_engine("constrained", w_pad=0.1)  # the labels at the right are wider in print than on the screen
     longest = naive_curve.longest
     *ends, end = apart([*(curve.incidence[-1] for curve in incidence.values()), 1 - naive_curve.survival[-1]], 0.055)
     for (cause, curve), style, colour, height in zip(incidence.items(), _cycle(LINE_STYLES), PALETTE, ends):
@@ -360,6 +361,11 @@ def draw_cut_search(table: pd.DataFrame, cut: float, corrected_p: float | None, 
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     return ax
+
+
+def counts_at_cuts(table: pd.DataFrame) -> np.ndarray:
+    """Counts of patients that `draw_cut_search` shows: on each side of a cut, and between a cut and the next."""
+    return np.concatenate([table.n_early, table.n_late, np.diff(table.n_early)])
 
 
 def draw_forest(table: pd.DataFrame, *, xlabel: str, no_effect: float | None = 1.0, log: bool = True):
