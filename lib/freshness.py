@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -129,6 +130,15 @@ def take_over(shelf, folder, name, key):
     for file in () if whole else files:
         (folder / file).unlink(missing_ok=True)
     return whole
+
+
+def leave_out(folder, name):
+    """Remove the files that a chapter has written to a folder: what it does not write again must not stay."""
+    with suppress(OSError, ValueError):  # it has written nothing there
+        stems = _stems(folder, name)
+        for path in folder.glob("*/*"):
+            if path.relative_to(folder).as_posix().rpartition(".")[0] in stems:
+                path.unlink()
 
 
 def imported_names(tree):

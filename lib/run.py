@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lib import ADMITTED
 from lib.environment import fixed_environment
-from lib.freshness import chapter_keys, pages_key, stale_chapters, take_over, write_record
+from lib.freshness import chapter_keys, leave_out, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
 from lib.preheated import begin_server, end_server, is_possible
@@ -385,6 +385,8 @@ def run(sources, asked, changes, out, pages=True, timeout_s=600, n_processes=2, 
             chosen = with_dependants(sources, asked, out) if asked else []
             everything = len(chosen) == len(sources)
             staging = prepare_staging(out, fresh=everything)
+            for source in chosen:
+                leave_out(staging, source.name)
             with SphinxProcess() if pages else nullcontext() as sphinx:
                 copied = {source.name for source in chosen if source not in asked and take_over(Path(shelf), staging, source.name, keys[source.name])}
                 if to_execute := [source for source in chosen if source.name not in copied]:

@@ -27,6 +27,7 @@ from lib.cohort_files import is_cohort
 from lib.contract import CohortError
 from lib.environment import fixed_environment, set_environment
 from lib.execute import execute_chapter
+from lib.freshness import leave_out
 from lib.intake.output import refuse_tracked
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
@@ -260,6 +261,8 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
                 shutil.copytree(kept / product, staging / product)
             else:
                 (staging / product).mkdir()
+        for path, _ in jobs:
+            leave_out(staging, path.stem)
         set_environment(staging)
         os.environ["STUDY_AT_ONCE"] = "1"  # each core has a site of its own; forks for print files would only cost
         os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run

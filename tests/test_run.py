@@ -172,6 +172,19 @@ def test_a_figure_that_a_preview_cannot_draw_fails_the_chapter(collection, tmp_p
     assert "ZeroDivisionError" in capsys.readouterr().err
 
 
+def test_a_chapter_rerun_leaves_no_file_that_it_does_not_write_again(collection, tmp_path):
+    """A figure left out for a patient's sake, say."""
+    out, second = tmp_path / "out", FIGURE_AND_TABLE.format(name="02_b").replace("1.1", "2.1")
+    folder = collection(_01_a=FIGURE_AND_TABLE.format(name="01_a"), _02_b=second)
+    assert run(folder, out) == 0
+    before = sorted(path.name for product in ("figures", "tables") for path in (out / product).iterdir())
+    assert {"figure_1_1.png", "figure_2_1.png", "table_1_1.csv"} <= set(before)
+    collection(_01_a=FIGURE_AND_TABLE.format(name="01_a").replace('chapter.figure(fig, "1.1", caption="A line.", alt="A line that rises.")', "plt.close(fig)"))
+    assert run(folder, out, "01_a") == 0
+    after = sorted(path.name for product in ("figures", "tables") for path in (out / product).iterdir())
+    assert after == [name for name in before if not name.startswith("figure_1_1")]
+
+
 def test_the_verdict_runs_after_the_chapters_whose_results_it_reads(collection, tmp_path):
     folder = collection(**{f"_{name}": WRITES_RESULT.format(name=name) for name in ("01_a", "02_b", "05_verdict")})
     out = tmp_path / "out"
