@@ -10,13 +10,14 @@ from __future__ import annotations
 import csv
 import difflib
 import os
+import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from lib import ADMITTED
+from lib import ADMITTED, CHECKED
 from lib.cohort_files import WORDS_FOR_MISSING, looked_up, read_any_parquet, read_clean, read_trusted, table_files
 from lib.contract import (
     CONTRADICTION,
@@ -117,7 +118,7 @@ def read_cohort(name_or_path: str | Path, tables: tuple[str, ...] = TABLES, with
         With every problem of every table in one message, worst first, one line each.
     """
     folder = _folder(name_or_path)
-    if os.environ.get(ADMITTED) == str(folder) and (checked := _read_admitted(folder, tables, without)):
+    if os.environ.get(ADMITTED) == str(folder) and (checked := _read_admitted(folder, tables, without) or _read_checked(tables)):
         return checked
     problems: list[Problem] = []
     texts, clean, files = {}, {}, {}
@@ -156,6 +157,14 @@ def _read_admitted(folder: Path, tables: tuple[str, ...], without: tuple[str, ..
             labels = pd.Index(frame["patient"]) if table == "patients" else labels
             typed[table] = frame
     return _settle(folder.name, typed, _is_invented(folder), labels) if "patients" in typed else None
+
+
+def _read_checked(tables: tuple[str, ...]) -> Cohort | None:
+    """The tables wanted of a cohort that this run has checked and kept; None where it has kept none."""
+    if not (file := os.environ.get(CHECKED)):
+        return None
+    study = pickle.loads(Path(file).read_bytes())
+    return replace(study, **{table: None for table in TABLES[1:] if table not in tables})
 
 
 def _in_their_files(problems, files: dict[str, Path]) -> list[Problem]:

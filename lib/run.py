@@ -98,7 +98,8 @@ def _run(options, notebooks):
     own = own_cohort(given)
     try:
         if own:
-            os.environ[ADMITTED] = str(admit(own, out, options.allow))
+            admit(own, out, options.allow)
+            os.environ[ADMITTED] = str(Path(own).resolve())
         run(sources, asked, changes, out, not options.no_pages, options.timeout, options.processes, options.changed, options.preheated)
         if options.refresh:
             refresh(asked, out)
@@ -260,8 +261,8 @@ def admit(cohort, out, allow):
 
     Returns
     -------
-    pathlib.Path
-        The cohort's folder, which the chapters of this run need not check again.
+    lib.cohort.Cohort
+        The chapters of this run need not check it again.
 
     Raises
     ------
@@ -272,10 +273,9 @@ def admit(cohort, out, allow):
     from lib.privacy import admit as admitted
 
     try:
-        admitted(cohort, out, allow)
+        return admitted(cohort, out, allow)
     except CohortError as error:
         raise RunError(str(error)) from error
-    return Path(cohort).resolve()
 
 
 def choose(sources, names):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -22,16 +23,16 @@ from distributed.comm.registry import get_backend
 from distributed.scheduler import KilledWorker
 from tqdm import tqdm
 
-from lib import ADMITTED
+from lib import ADMITTED, CHECKED
 from lib.cohort_files import is_cohort
 from lib.contract import CohortError
 from lib.environment import fixed_environment, set_environment
 from lib.execute import execute_chapter
-from lib.freshness import leave_out
+from lib.freshness import ROOT, leave_out, reached_from
 from lib.intake.output import refuse_tracked
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
-from lib.preheated import begin_server, is_possible
+from lib.preheated import PRELOADED, begin_server, is_possible, is_serving
 from lib.tables import write_csv
 
 #: A site is given to another worker so many times when its worker is lost, and then named as failed.
@@ -248,8 +249,8 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
     from lib.run import admit, own_cohort, publish  # the runner calls this module
 
     # the server outlives the site, so it begins before temporary files go into the site's folder
-    if is_possible():
-        begin_server(fixed_environment())
+    if is_possible() and not is_serving():
+        begin_server(fixed_environment(), [*PRELOADED, *_modules_of(path for path, _ in jobs)])
     folder, staging = out / site.name, shelter / site.name
     admitted = admit(site, folder, allow) if own_cohort({"cohort": str(site)}) else None
     shutil.rmtree(staging, ignore_errors=True)  # of a worker that was lost
@@ -269,16 +270,25 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
         if not print_files:
             os.environ["STUDY_NO_PRINT_FILES"] = "1"
         if admitted:
-            os.environ[ADMITTED] = str(admitted)
+            checked = staging / ".checked"  # only this user may enter the folder above
+            checked.write_bytes(pickle.dumps(admitted))
+            os.environ |= {ADMITTED: str(site), CHECKED: str(checked)}
         for path, parameters in jobs:
             execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
         publish(staging, folder, PRODUCTS)
         if {path.name for path in folder.iterdir()} <= set(PRODUCTS):
             (folder / MADE).touch()
     finally:
-        os.environ.pop(ADMITTED, None)
+        for name in (ADMITTED, CHECKED):
+            os.environ.pop(name, None)
         shutil.rmtree(staging, ignore_errors=True)
     return site.name
+
+
+def _modules_of(chapters):
+    """Names of our modules that chapters import, directly or by way of others; each kernel would take a moment to load them."""
+    files = {file.relative_to(ROOT) for chapter in chapters for file in reached_from(chapter)}
+    return sorted(".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files)
 
 
 def set_aside(out, complete):

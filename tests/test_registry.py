@@ -1,5 +1,6 @@
 """Many patients: the quick ways give what the careful ways give."""
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib import ADMITTED, cohort_files
+from lib import ADMITTED, CHECKED, cohort_files
 from lib.cohort import CohortError, build_cohort, read_cohort
+from lib.contract import TABLES
 from lib.figures.many import MOST_STEPS, corners, evenly, is_crowded
 from lib.response import month_3_response
 from lib.survival import checks, compare, regression, risk_sets
@@ -118,6 +120,25 @@ def test_long_tables_share_one_list_of_patients_in_the_order_of_theirs(folders, 
         assert getattr(study, table).patient.cat.categories is labels, table
     rows = pd.read_parquet(folder / "labs.parquet")
     assert study.labs.patient.tolist() == rows.patient.tolist()
+
+
+def test_a_cohort_that_the_run_has_kept_is_the_one_in_its_files(folders, monkeypatch, tmp_path):
+    folder, kept = folders["csv"], tmp_path / "kept"
+    wanted = {tables: read_cohort(folder, tables) for tables in (TABLES, ("labs", "lesions"), ())}
+    kept.write_bytes(pickle.dumps(read_cohort(folder)))
+    monkeypatch.setenv(ADMITTED, str(folder.resolve()))
+    monkeypatch.setenv(CHECKED, str(kept))
+    other = read_cohort("reference")
+    assert other.name == "reference" and other.invented
+    monkeypatch.setattr("lib.cohort._checked_texts", None)
+    for tables, study in wanted.items():
+        found = read_cohort(folder, tables)
+        assert (found.name, found.invented) == (study.name, study.invented)
+        for table in TABLES:
+            if getattr(study, table) is None:
+                assert getattr(found, table) is None
+            else:
+                pd.testing.assert_frame_equal(getattr(found, table), getattr(study, table))
 
 
 def test_one_table_in_two_files_is_refused(folders, tmp_path):

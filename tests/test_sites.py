@@ -86,6 +86,31 @@ def test_a_worker_executes_one_site_after_the_other(collection, sites, tmp_path)
     assert pd.read_csv(out / "summary.csv", dtype=str).Run.tolist() == ["complete", "complete"]
 
 
+KEEPS_NOTHING_TO_CHECK = """\
+import os, sys
+
+assert sys.platform != "linux" or "lib.cohort" in sys.modules  # loaded once for all sites
+import lib.cohort
+
+def checked(*given):
+    raise RuntimeError("checked again")
+
+lib.cohort._checked = lib.cohort._checked_texts = checked
+patients = lib.cohort.read_cohort(cohort).patients
+print("Labels:", *patients.patient)
+print("Kept for this user alone:", oct(os.stat(os.path.dirname(os.path.dirname(os.environ["STUDY_CHECKED"]))).st_mode & 0o777))"""
+
+
+def test_a_site_is_checked_once_and_each_chapter_is_handed_its_own(collection, sites, tmp_path):
+    write_site(sites / "b", 2, label="Q")
+    out = tmp_path / "out"
+    assert run(collection(_01_a=KEEPS_NOTHING_TO_CHECK), sites, out) == 0
+    for site, labels in (("a", "P0 P1"), ("b", "Q0 Q1")):
+        executed = (out / site / "notebooks" / "01_a.ipynb").read_text("utf-8")
+        assert f"Labels: {labels}\\n" in executed and "Kept for this user alone: 0o700" in executed
+    assert not list(out.rglob(".checked"))
+
+
 WRITES_FOR_PRINT = """\
 import matplotlib.pyplot as plt
 import pandas as pd
