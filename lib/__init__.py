@@ -14,7 +14,7 @@ ADMITTED = "STUDY_ADMITTED"
 """Environment variable in which a run tells its chapters the folder of a cohort that it has checked already."""
 
 CHECKED = "STUDY_CHECKED"
-"""Environment variable that names the file in which the run has kept that cohort, where it is small."""
+"""Environment variable that names a file in which the run has kept that cohort, for chapters to read where it is small."""
 
 REHEARSAL = "STUDY_REHEARSAL"
 """Environment variable under which a chapter shows nothing of what it makes: it is computed only for what is kept."""

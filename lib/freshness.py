@@ -15,8 +15,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = "made.json"
 
+REPORT = "report.docx"
+
 #: Made of the chapters' outputs, and anew from them where they are touched.
-_PAGES = ("html/", "report.docx")
+_PAGES = ("html/", REPORT)
 
 #: Only the pages come from these; a change of them executes no chapter.
 OF_PAGES = ("lib/book", "lib/pages.py", "lib/sphinx_process.py", "lib/report.py", "lib/dashboard.py")
@@ -50,8 +52,9 @@ def chapter_keys(sources, changes, root=ROOT):
         that reads the results of the others has their keys in its own.
     """
     code = dict(_contents(root / "lib", root, but=OF_PAGES))
-    executing = {root / _EXECUTES, *reached_from(root / _EXECUTES, root)}
-    reached = {source.name: _names(executing | reached_from(source.path, root), root) for source in sources}
+    imports = {}
+    executing = {root / _EXECUTES, *reached_from(root / _EXECUTES, root, imports)}
+    reached = {source.name: _names(executing | reached_from(source.path, root, imports), root) for source in sources}
     shared = _digest(sys.version, *_contents(root / "data", root, but=_ASIDE), _of_file(root / "requirements.txt"))
     keys = {}
     for source in sorted(sources, key=lambda source: source.runs_last):
@@ -150,19 +153,26 @@ def imported_names(tree):
             yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
 
 
-def reached_from(entrance, root=ROOT):
+def reached_from(entrance, root=ROOT, imports=None):
     """Files of ``lib/`` that a file imports, or that these import, wherever in them the import stands.
 
     Found in the text, as parsing all of it would take longer than all else that is asked before a run that does nothing.
+    What each file imports is kept in `imports`, for callers that ask for several entrances.
     """
+    imports = {} if imports is None else imports
     reached, new = set(), {entrance}
     while new:
         reached |= new
-        names = {name for path in new for name in _imported_of_ours(path.read_text("utf-8"))}
-        packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
-        candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
-        new = {path for path in candidates if path.is_file()} - reached
+        imports |= {path: _files_imported(path, root) for path in new - imports.keys()}
+        new = set().union(*(imports[path] for path in new)) - reached
     return reached - {entrance}
+
+
+def _files_imported(path, root):
+    names = set(_imported_of_ours(path.read_text("utf-8")))
+    packages = {name.rsplit(".", n)[0] for name in names for n in range(name.count(".") + 1)}
+    candidates = {root / (package.replace(".", "/") + end) for package in packages for end in (".py", "/__init__.py")}
+    return {path for path in candidates if path.is_file()}
 
 
 def _imported_of_ours(text):

@@ -11,6 +11,7 @@ import nbformat
 import pandas as pd
 
 from lib import dashboard
+from lib.freshness import REPORT
 from lib.narrative import NOT_REACHED, months, percent
 from lib.notebooks import ANOTHER_PAPER
 from lib.published import DATA, read_ledger
@@ -18,8 +19,6 @@ from lib.report import write_report
 from lib.sphinx_process import SphinxProcess
 
 BOOK = Path(__file__).resolve().parent / "book"
-
-REPORT = "report.docx"
 
 #: Files of one figure or table offered below it, with what a reader calls them.
 FIGURE_FORMATS = {"png": "PNG, 300 dpi", "svg": "SVG", "pdf": "PDF"}

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lib import ADMITTED
 from lib.environment import fixed_environment
-from lib.freshness import chapter_keys, leave_out, pages_key, stale_chapters, take_over, write_record
+from lib.freshness import REPORT, chapter_keys, leave_out, pages_key, stale_chapters, take_over, write_record
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.parameters import PARAMETERS, ParameterError, check_parameters
 from lib.preheated import begin_server, end_server, is_possible
@@ -31,7 +31,6 @@ STAGING = ".staging"
 
 #: What the chapters and the pages write, in the order in which it is moved out: pages last, their parts first.
 PRODUCTS = ("results", "tables", "figures", "notebooks", "html")
-REPORT = "report.docx"
 
 
 class RunError(RuntimeError):
@@ -80,7 +79,7 @@ def _run(options, notebooks):
         if own_cohort(given):
             sources = [source for source in sources if not source.about_publication]
         asked = choose(sources, options.notebook)
-        many = bool(options.cohort and has_magic(options.cohort))
+        many = _is_many(options)
         refuse_ignored(options, many)
         if many:
             return many_sites(asked, given, options, whole=len(asked) == len(sources))
@@ -136,7 +135,12 @@ def _parse(arguments):
 
 def _will_execute(options):
     """Whether forked kernels are needed as far as can be told before a file is read; each site of many has a server of its own."""
-    return options.preheated and not options.changed and not (options.cohort and has_magic(options.cohort))
+    return options.preheated and not options.changed and not _is_many(options)
+
+
+def _is_many(options):
+    """Whether the cohort is a pattern of folders, each a site."""
+    return bool(options.cohort and has_magic(options.cohort))
 
 
 def _begin_server():
@@ -473,12 +477,17 @@ def prepare_staging(out, fresh):
     """A new, empty staging folder or, for a run of some chapters, one with a copy of what the other chapters have written."""
     (out / STAGING).mkdir(exist_ok=True)
     staging = Path(tempfile.mkdtemp(dir=out / STAGING))
+    begin_products(staging, None if fresh else out)
+    return staging
+
+
+def begin_products(staging, earlier=None):
+    """The folders that chapters write to, with a copy of what lies in those of an earlier output folder, or empty."""
     for product in PRODUCTS[:-1]:
-        if not fresh and (out / product).is_dir():
-            shutil.copytree(out / product, staging / product)
+        if earlier and (earlier / product).is_dir():
+            shutil.copytree(earlier / product, staging / product)
         else:
             (staging / product).mkdir()
-    return staging
 
 
 def publish(staging, out, products):

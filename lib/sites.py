@@ -246,7 +246,7 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
     lib.run.RunError, lib.execute.ChapterError
         When the cohort may not be analysed, as a run of it alone would say, or a chapter fails.
     """
-    from lib.run import admit, own_cohort, publish  # the runner calls this module
+    from lib.run import admit, begin_products, own_cohort, publish  # the runner calls this module
 
     # the server outlives the site, so it begins before temporary files go into the site's folder
     if is_possible() and not is_serving():
@@ -256,12 +256,8 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
     shutil.rmtree(staging, ignore_errors=True)  # of a worker that was lost
     staging.mkdir()
     try:
-        kept = folder if folder.is_dir() else out / EARLIER / site.name
-        for product in PRODUCTS:
-            if not whole and (kept / product).is_dir():
-                shutil.copytree(kept / product, staging / product)
-            else:
-                (staging / product).mkdir()
+        earlier = folder if folder.is_dir() else out / EARLIER / site.name
+        begin_products(staging, None if whole else earlier)
         for path, _ in jobs:
             leave_out(staging, path.stem)
         set_environment(staging)
