@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -256,3 +257,10 @@ def test_three_curves_or_medians_that_lie_together_are_named_in_a_key():
     survival.draw_curves(ax, {name: few[name] for name in "ab"})
     assert ax.get_legend() is None
     plt.close("all")
+
+
+@pytest.mark.parametrize(("times", "drawn"), [((60, 40), True), ((60, 41), False), ((100,), True), ((101,), False)])
+def test_ticks_are_left_out_above_a_hundred_times_of_a_panel_as_its_caption_says(times, drawn):
+    curves = [SimpleNamespace(censored=np.array([1] * n + [0, 0])) for n in times]
+    assert many.are_ticked(curves) is drawn
+    assert many.ticks_note(curves) == ("" if drawn else " Above 100 different times, censoring ticks are not drawn.")
