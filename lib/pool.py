@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
+from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from tqdm import tqdm
@@ -70,7 +70,9 @@ class Workers:
                     bar.update()
                 else:
                     continue
-                self._pool.shutdown(cancel_futures=True)  # what is under way ends; for what is called off `as_completed` would wait for ever
+                # what is under way ends; what is called off would be waited for for ever. Not by shutting the pool down: Python
+                # takes its thread for ended when Ctrl-C interrupts that (https://github.com/python/cpython/issues/90882)
+                wait([job for job in jobs if not job.cancel()])
                 raise ChapterError("\n".join(sorted(filter(None, (_failure(job, source.name) for job, source in jobs.items())))))
 
     def _submit(self, source, parameters, timeout_s):

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy  # its parts load where they are used
 
 from lib.kept import kept
 from lib.once import once
@@ -405,7 +405,7 @@ def adjust(p_values, method):
     p_values = np.asarray(p_values, dtype=float)
     adjusted, known = np.full(len(p_values), np.nan), ~np.isnan(p_values)
     if known.any():
-        adjusted[known] = {"holm": _holm, "fdr_bh": stats.false_discovery_control}[method](p_values[known])
+        adjusted[known] = {"holm": _holm, "fdr_bh": scipy.stats.false_discovery_control}[method](p_values[known])
     return adjusted
 
 
