@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from lib.contract import (
     breaches,
 )
 from lib.intake.identifying import cap_ages
-from lib.kept import kept
+from lib.kept import handed_over, kept
 
 __all__ = ["Cohort", "CohortError", "DAYS_PER_MONTH", "build_cohort", "read_cohort"]
 
@@ -161,9 +160,8 @@ def _read_admitted(folder: Path, tables: tuple[str, ...], without: tuple[str, ..
 
 def _read_checked(tables: tuple[str, ...]) -> Cohort | None:
     """The tables wanted of a cohort that this run has checked and kept; None where it has kept none."""
-    if not (file := os.environ.get(CHECKED)):
+    if not (file := os.environ.get(CHECKED)) or (study := handed_over(file)) is None:
         return None
-    study = pickle.loads(Path(file).read_bytes())
     return replace(study, **{table: None for table in TABLES[1:] if table not in tables})
 
 

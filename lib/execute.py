@@ -5,7 +5,10 @@ import logging
 import os
 import signal
 import sys
+from collections import deque
 from contextlib import contextmanager
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,6 +82,13 @@ class _ThisPythonKernelManager(AsyncKernelManager):
         self._client = self._client or super().client(**kwargs)
         return self._client
 
+    def end(self):
+        """End the kernel at once, without waiting for it, and close what it is spoken to by, with its thread and sockets."""
+        run_sync(self.signal_kernel)(signal.SIGKILL)
+        run_sync(self._async_cleanup_resources)()
+        if self._client is not None:
+            self._client.stop_channels()
+
     @property
     def kernel_spec(self):
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=CRITICAL"]
@@ -107,7 +117,7 @@ def prepare_worker(folder, environment):
     preheated.share_server()
 
 
-_waiting = []  # managers of kernels that were started before their chapter was known
+_waiting = deque()  # managers of kernels that were started before their chapter's turn
 
 
 def start_kernel(folder):
@@ -118,17 +128,22 @@ def start_kernel(folder):
     folder : path-like
         The chapter's, which is the kernel's working directory.
     """
-    client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=_ThisPythonKernelManager)
-    manager = client.create_kernel_manager()
-    client.start_new_kernel(cwd=str(folder))
+    client = _begin_kernel(folder)
     client.start_new_kernel_client()
-    _waiting.append(manager)
+    _waiting.append(client.km)
+
+
+def _begin_kernel(folder, environment=None):
+    client = NotebookClient(nbformat.v4.new_notebook(), kernel_manager_class=_ThisPythonKernelManager)
+    client.create_kernel_manager()
+    client.start_new_kernel(cwd=str(folder), env={**os.environ, **(environment or {})})
+    return client
 
 
 @contextmanager
 def _kernel():
     """What papermill is told of a chapter's kernel: the one that waits, ended afterwards, or how to start and end one."""
-    manager = _waiting.pop() if _waiting else None
+    manager = _waiting.popleft() if _waiting else None
     if manager is None or not run_sync(manager.is_alive)():
         # its last cell has run and its files are closed; taking down what is loaded takes a second
         yield {"kernel_manager_class": _ThisPythonKernelManager, "shutdown_kernel": "immediate"}
@@ -136,7 +151,37 @@ def _kernel():
     try:
         yield {"km": manager}
     finally:
-        run_sync(manager.signal_kernel)(signal.SIGKILL)
+        manager.end()
+
+
+def execute_in_turn(jobs, timeout_s, environment, first):
+    """Execute chapters one after another; the kernel of each starts while the one before it runs.
+
+    Parameters
+    ----------
+    jobs : list of (path-like, path-like, dict)
+        What `execute_chapter` is given for each: its file, the notebook to write, and changed parameters.
+    timeout_s : float
+        Longest time that one cell may take.
+    environment : dict of str to str
+        What kernels find in theirs besides what they inherit.
+    first : callable
+        What must be done before the first chapter; its kernel starts meanwhile. When it raises, no chapter is executed.
+
+    Raises
+    ------
+    ChapterError
+        As `execute_chapter` does; later chapters are not executed.
+    """
+    try:
+        steps = [first, *(partial(execute_chapter, *job, timeout_s) for job in jobs)]
+        for step, following in zip_longest(steps, jobs):
+            if following:
+                _waiting.append(_begin_kernel(Path(following[0]).parent, environment).km)
+            step()
+    finally:
+        while _waiting:
+            _waiting.popleft().end()
 
 
 def execute_chapter(source, target, parameters, timeout_s):

@@ -1,7 +1,8 @@
 """What a changed parameter leaves as it is, kept from one execution of a chapter to the next while chapters are watched.
 
-`lib.watch` makes the folder, empties it when the data change, and removes it. Every other run works out all its numbers itself.
-Numbers are kept pickled, and whoever writes a pickle can have code run where it is read: a folder that others may enter is left alone.
+`lib.watch` makes the folder, empties it when the data change, and removes it. Every other run works out all its numbers itself;
+a run of many sites hands the checked cohort of each to its chapters (`hand_over`). All this is kept pickled, and whoever
+writes a pickle can have code run where it is read: a folder that others may enter is left alone.
 """
 
 import os
@@ -68,6 +69,30 @@ class Product:
             with suppress(OSError), tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as part:
                 part.write(made)
                 os.replace(part.name, self._file)
+
+
+def hand_over(given, file) -> None:
+    """Write what a process that this one starts is to find with `handed_over`.
+
+    Parameters
+    ----------
+    given : object
+        What can be pickled.
+    file : path-like
+        To write; nobody but this user may enter its folder.
+    """
+    import joblib
+
+    joblib.dump(given, file)
+
+
+def handed_over(file):
+    """What `hand_over` wrote; None where others than this user may enter the folder."""
+    if not _is_private(Path(file).parent):
+        return None
+    import joblib
+
+    return joblib.load(file)
 
 
 @cache

@@ -439,11 +439,11 @@ class Chapter:
             place.update({kind: _of_kind(kind, file.read_bytes())}, metadata=metadata, raw=True)
 
     def _save_figure(self, fig, stem: str) -> None:
-        from lib.figures.style import PRINT_COMPRESSION, PRINT_DPI
+        from lib.figures.style import PRINT_DPI
 
         folder = _folder(self.out / "figures")
         for kind, dpi in PRINT_DPI.items():
-            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi, self.whose_patients, PRINT_COMPRESSION))
+            (folder / f"{stem}.{kind}").write_bytes(downloads.image(fig, kind, dpi, self.whose_patients))
 
     @staticmethod
     def _use_style() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -85,19 +86,21 @@ def find_sources(folder):
     return [Source(path, dict(_defaults_of(path.read_text("utf-8"), path.name))) for path in paths]
 
 
-@lru_cache(maxsize=64)
 def _defaults_of(text, name):
-    """Read once for as long as the text is the same: a watched folder is looked through after each change of one chapter."""
-    import jupytext  # takes most of a second to load, during which the server of `lib.preheated` can load, too
-
-    return default_parameters(jupytext.reads(text, fmt="py:percent"), name)
+    return default_parameters(_read(text), name)
 
 
 def read_source(path):
     """A py:percent file as a notebook without outputs, with the file's own cells and tags."""
-    import jupytext
+    return deepcopy(_read(Path(path).read_text("utf-8")))
 
-    return jupytext.read(path, fmt="py:percent")
+
+@lru_cache(maxsize=64)
+def _read(text):
+    """Read once for as long as the text is the same: a watched folder after each change of one chapter, a chapter for all sites."""
+    import jupytext  # takes most of a second to load, during which the server of `lib.preheated` can load, too
+
+    return jupytext.reads(text, fmt="py:percent")
 
 
 def without_publication(notebook):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import shutil
 import signal
 import sys
@@ -27,9 +26,10 @@ from lib import ADMITTED, CHECKED
 from lib.cohort_files import is_cohort
 from lib.contract import CohortError
 from lib.environment import fixed_environment, set_environment
-from lib.execute import execute_chapter
+from lib.execute import execute_in_turn
 from lib.freshness import ROOT, leave_out, reached_from
 from lib.intake.output import refuse_tracked
+from lib.kept import hand_over
 from lib.narrative import interval, months, percent
 from lib.notebooks import NotebookError
 from lib.preheated import PRELOADED, begin_server, is_possible, is_serving
@@ -45,6 +45,17 @@ MADE = ".site"
 #: Below the output folder, results of sites that the last run has not completed.
 EARLIER = "earlier"
 SUMMARY = ("summary.csv", "summary.html")
+
+#: What chapters load in the midst of their work, loaded once for all sites.
+LOADED_LATE = ("joblib", "statsmodels.discrete.conditional_models")
+
+#: Dask's settings for workers each of which has one long task at a time, in processes of its own: they are not watched many times a second.
+QUIET = {
+    "distributed.worker.daemon": False,  # a daemon may not have kernels forked
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+}
 
 #: Seconds after which a cluster without workers is told of.
 PATIENCE_S = 5
@@ -150,8 +161,7 @@ def run_sites(sources, changes, sites, out, scheduler=None, n_processes=2, timeo
 
 
 def _client(scheduler, n_processes):
-    # a daemon may not have kernels forked
-    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, "distributed.worker.daemon": False, "distributed.worker.profile.enabled": False})
+    dask.config.set({"distributed.scheduler.allowed-failures": RETRIES, **QUIET})
     return _of_cluster(scheduler) if scheduler else _of_this_machine(n_processes)
 
 
@@ -180,7 +190,7 @@ def _of_this_machine(n_processes):
     with ExitStack() as stack:
         # Ctrl-C is for this thread alone, and waits while it begins or ends the cluster, whose threads and processes never hear of it
         stack.callback(signal.pthread_sigmask, signal.SIG_SETMASK, signal.pthread_sigmask(signal.SIG_BLOCK, ctrl_c))
-        cluster = stack.enter_context(LocalCluster(n_workers=max(1, n_processes), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50))
+        cluster = stack.enter_context(LocalCluster(n_workers=max(1, n_processes), threads_per_worker=1, memory_limit=None, processes=True, dashboard_address=":0", silence_logs=50))
         client = stack.enter_context(Client(cluster))
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ctrl_c)
@@ -250,11 +260,10 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
 
     # the server outlives the site, so it begins before temporary files go into the site's folder
     if is_possible() and not is_serving():
-        begin_server(fixed_environment(), [*PRELOADED, *_modules_of(path for path, _ in jobs)])
+        begin_server(fixed_environment(), [*PRELOADED, *LOADED_LATE, *_modules_of(path for path, _ in jobs)])
     folder, staging = out / site.name, shelter / site.name
-    admitted = admit(site, folder, allow) if own_cohort({"cohort": str(site)}) else None
     shutil.rmtree(staging, ignore_errors=True)  # of a worker that was lost
-    staging.mkdir()
+    staging.mkdir(mode=0o700)
     try:
         earlier = folder if folder.is_dir() else out / EARLIER / site.name
         begin_products(staging, None if whole else earlier)
@@ -265,18 +274,18 @@ def run_site(site, jobs, out, shelter, timeout_s, print_files=False, allow=(), w
         os.environ.pop("STUDY_NO_PRINT_FILES", None)  # a cluster's worker may have executed sites of another run
         if not print_files:
             os.environ["STUDY_NO_PRINT_FILES"] = "1"
-        if admitted:
-            checked = staging / ".checked"  # only this user may enter the folder above
-            checked.write_bytes(pickle.dumps(admitted))
-            os.environ |= {ADMITTED: str(site), CHECKED: str(checked)}
-        for path, parameters in jobs:
-            execute_chapter(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}, timeout_s)
+        checked = staging / ".checked"
+        own = own_cohort({"cohort": str(site)})
+        execute_in_turn(
+            [(path, staging / "notebooks" / f"{path.stem}.ipynb", {**parameters, "cohort": str(site)}) for path, parameters in jobs],
+            timeout_s,
+            environment={ADMITTED: str(site), CHECKED: str(checked)} if own else {},
+            first=lambda: own and hand_over(admit(site, folder, allow), checked),
+        )
         publish(staging, folder, PRODUCTS)
         if {path.name for path in folder.iterdir()} <= set(PRODUCTS):
             (folder / MADE).touch()
     finally:
-        for name in (ADMITTED, CHECKED):
-            os.environ.pop(name, None)
         shutil.rmtree(staging, ignore_errors=True)
     return site.name
 

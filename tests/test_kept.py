@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from lib.figures.style import use_style
-from lib.kept import KEPT_IN, Product, kept
+from lib.kept import KEPT_IN, Product, hand_over, handed_over, kept
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -67,6 +67,13 @@ def test_a_folder_that_others_may_enter_is_left_alone(total, monkeypatch, tmp_pa
     summed, asked = total
     assert summed(pd.DataFrame({"months": [1.0]})) == summed(pd.DataFrame({"months": [1.0]})) == 1
     assert asked == [1, 1] and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("mode", "found"), [(0o700, 1), (0o710, None), (0o701, None), (0o707, None)])
+def test_what_is_handed_over_is_read_from_a_folder_of_this_user_alone(tmp_path, mode, found):
+    hand_over(1, tmp_path / "given")
+    tmp_path.chmod(mode)
+    assert handed_over(tmp_path / "given") == found
 
 
 def test_an_error_is_not_kept(total, monkeypatch, tmp_path):

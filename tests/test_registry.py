@@ -1,6 +1,5 @@
 """Many patients: the quick ways give what the careful ways give."""
 
-import pickle
 import sys
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from lib import ADMITTED, CHECKED, cohort_files
 from lib.cohort import CohortError, build_cohort, read_cohort
 from lib.contract import TABLES
 from lib.figures.many import MOST_STEPS, corners, evenly, is_crowded
+from lib.kept import hand_over
 from lib.response import month_3_response
 from lib.survival import checks, compare, regression, risk_sets
 from lib.toxicity import BASELINE_RULES, CTCAE_VERSIONS, PAPER_ANALYTES, grade_labs, worst_by_reading, worst_grades
@@ -124,8 +124,9 @@ def test_long_tables_share_one_list_of_patients_in_the_order_of_theirs(folders, 
 
 def test_a_cohort_that_the_run_has_kept_is_the_one_in_its_files(folders, monkeypatch, tmp_path):
     folder, kept = folders["csv"], tmp_path / "kept"
+    tmp_path.chmod(0o700)
     wanted = {tables: read_cohort(folder, tables) for tables in (TABLES, ("labs", "lesions"), ())}
-    kept.write_bytes(pickle.dumps(read_cohort(folder)))
+    hand_over(read_cohort(folder), kept)
     monkeypatch.setenv(ADMITTED, str(folder.resolve()))
     monkeypatch.setenv(CHECKED, str(kept))
     other = read_cohort("reference")

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import nbformat
 import psutil
 import pytest
 
-from lib.execute import ChapterError, execute_chapter
+from lib.execute import ChapterError, execute_chapter, execute_in_turn
 from lib.normal_form import normalise
 from lib.notebooks import NotebookError, find_sources, read_value
 from lib.run import changed_parameters, choose, default_folder, main, summary_line
@@ -86,6 +87,43 @@ def test_a_chapter_is_executed_whether_or_not_the_kernel_that_waited_for_it_live
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1]), "STUDY_OUT": str(folder)}
     subprocess.run([sys.executable, "-c", WORKER, kernel], cwd=folder, env=environment, check=True, timeout=180)
     assert nbformat.read(folder / "01_a.ipynb", 4).cells[-1].execution_count
+
+
+TELLS_ITS_TIMES = """\
+import json, os, time
+import psutil
+from pathlib import Path
+
+told = {{"begun": psutil.Process().create_time(), "first": Path("first").exists(), "given": os.environ["GIVEN"], "before": "name" in globals()}}
+name = "{name}"
+time.sleep(1)
+Path("{name}.json").write_text(json.dumps({{**told, "ended": time.time()}}))"""
+
+
+def test_a_kernel_starts_while_the_chapter_before_it_runs_and_leaves_nothing_behind(collection):
+    names = ("01_a", "02_b", "03_c")
+    folder = collection(**{f"_{name}": TELLS_ITS_TIMES.format(name=name) for name in names})
+    before = (set(threading.enumerate()), set(psutil.Process().children()))
+    jobs = [(folder / f"{name}.py", folder / f"{name}.ipynb", {}) for name in names]
+    execute_in_turn(jobs, 60, {"GIVEN": "to kernels alone"}, first=(folder / "first").touch)
+    a, b, c = (json.loads((folder / f"{name}.json").read_text()) for name in names)
+    assert b["begun"] < a["ended"] < b["ended"] and c["begun"] < b["ended"] < c["ended"]
+    assert all(told["first"] and told["given"] == "to kernels alone" and not told["before"] for told in (a, b, c))
+    assert "GIVEN" not in os.environ
+    # one left by each kernel made a worker slower with every site
+    assert set(threading.enumerate()) <= before[0]
+    psutil.wait_procs(left := [child for child in psutil.Process().children() if child not in before[1]], timeout=10)
+    assert not [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_no_chapter_is_executed_when_what_must_come_first_fails(collection):
+    folder = collection(_01_a=GOOD)
+    before = set(psutil.Process().children())
+    with pytest.raises(ZeroDivisionError):
+        execute_in_turn([(folder / "01_a.py", folder / "01_a.ipynb", {})], 60, {}, first=lambda: 1 / 0)
+    assert not (folder / "01_a.ipynb").exists()
+    psutil.wait_procs(left := [child for child in psutil.Process().children() if child not in before], timeout=10)
+    assert not [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no groups of processes there")

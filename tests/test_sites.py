@@ -98,7 +98,7 @@ def checked(*given):
 lib.cohort._checked = lib.cohort._checked_texts = checked
 patients = lib.cohort.read_cohort(cohort).patients
 print("Labels:", *patients.patient)
-print("Kept for this user alone:", oct(os.stat(os.path.dirname(os.path.dirname(os.environ["STUDY_CHECKED"]))).st_mode & 0o777))"""
+print("Kept for this user alone:", oct(os.stat(os.path.dirname(os.environ["STUDY_CHECKED"])).st_mode & 0o777))"""
 
 
 def test_a_site_is_checked_once_and_each_chapter_is_handed_its_own(collection, sites, tmp_path):

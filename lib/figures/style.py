@@ -27,7 +27,6 @@ DISPLAY_DPI = 144
 # of a vector file it is only crowded marks that have dots; matplotlib scales by dots over points, without rounding if the
 # ratio is a power of two
 PRINT_DPI = {"png": 300, "svg": 288, "pdf": 288}
-PRINT_COMPRESSION = 3  # of PNG: takes half as long as the usual 6, for files an eighth larger
 
 
 def use_style() -> None:

@@ -229,7 +229,7 @@ def test_a_workbook_that_lies_about_its_size_is_refused(source, tmp_path, capsys
 # -- the code itself -------------------------------------------------------------------------------------
 
 FORBIDDEN = {"pickle", "cPickle", "dill", "shelve", "marshal", "joblib"}
-#: Reads back what this user's watch has written to a folder of its own that nobody else may enter (tests/test_kept.py).
+#: Reads back what this user's own run or watch has written to a folder that nobody else may enter (tests/test_kept.py).
 READS_ITS_OWN = {("lib/kept.py", "joblib")}
 #: Of pickle, what only writes: its bytes name a figure by all that is in it.
 WRITES = {"Pickler", "DEFAULT_PROTOCOL"}
