@@ -4,7 +4,8 @@ import multiprocessing
 import os
 import runpy
 import shutil
-from contextlib import redirect_stderr, redirect_stdout, suppress
+import signal
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 
 from lib import REHEARSAL
 from lib.execute import prepare_worker
@@ -27,10 +28,11 @@ class Rehearsal:
         """Go through the chapters that were not yet; those that read the others' results have little of their own."""
         waiting = sorted((each for each in sources if not each.runs_last and each.name not in self._known), key=lambda source: source.turn)
         if waiting and is_serving():
-            (self._folder / "results").mkdir(parents=True, exist_ok=True)
             context = multiprocessing.get_context("forkserver")
             self._process = context.Process(target=_rehearse, args=([each.path for each in waiting], self._folder, dict(os.environ)))
-            self._process.start()
+            with _signals_wait():  # a process whose start is broken off is not known, and could not be ended
+                (self._folder / "results").mkdir(parents=True, exist_ok=True)
+                self._process.start()
 
     def leave_out(self, sources):
         """These chapters were executed."""
@@ -44,6 +46,20 @@ class Rehearsal:
             process.join()
         self._known.update(path.stem for path in self._folder.glob("results/*.json"))
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@contextmanager
+def _signals_wait():
+    """What would end the watch waits for the block's end."""
+    came = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
 
 
 def _rehearse(paths, folder, environment):
