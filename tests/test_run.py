@@ -89,6 +89,13 @@ def test_a_chapter_is_executed_whether_or_not_the_kernel_that_waited_for_it_live
     assert nbformat.read(folder / "01_a.ipynb", 4).cells[-1].execution_count
 
 
+def left_running(before):
+    """Children of this process that were not there before and do not end soon."""
+    left = [child for child in psutil.Process().children() if child not in before]
+    psutil.wait_procs(left, timeout=10)
+    return [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+
+
 TELLS_ITS_TIMES = """\
 import json, os, time
 import psutil
@@ -112,8 +119,7 @@ def test_a_kernel_starts_while_the_chapter_before_it_runs_and_leaves_nothing_beh
     assert "GIVEN" not in os.environ
     # one left by each kernel made a worker slower with every site
     assert set(threading.enumerate()) <= before[0]
-    psutil.wait_procs(left := [child for child in psutil.Process().children() if child not in before[1]], timeout=10)
-    assert not [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not left_running(before[1])
 
 
 def test_no_chapter_is_executed_when_what_must_come_first_fails(collection):
@@ -122,8 +128,7 @@ def test_no_chapter_is_executed_when_what_must_come_first_fails(collection):
     with pytest.raises(ZeroDivisionError):
         execute_in_turn([(folder / "01_a.py", folder / "01_a.ipynb", {})], 60, {}, first=lambda: 1 / 0)
     assert not (folder / "01_a.ipynb").exists()
-    psutil.wait_procs(left := [child for child in psutil.Process().children() if child not in before], timeout=10)
-    assert not [child for child in left if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
+    assert not left_running(before)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no groups of processes there")
